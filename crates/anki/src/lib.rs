@@ -1,0 +1,11 @@
+//! What Anki defines: bytes in, values out.
+//!
+//! No async, no HTTP, no server database, no clock and no randomness of its own: callers hand those in.
+
+pub mod file;
+pub mod media;
+pub mod merge;
+pub mod model;
+pub mod names;
+pub mod text;
+pub mod wire;

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Makes one virtualenv per file in clients/ (and one for pytest). Safe to run
+# again: a stamp with the hash of the requirement file makes that instant.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+dir=${DJANKISERV_TEST_DIR:-$(dirname "$here")/target/e2e}
+python=${PYTHON:-python3}
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    echo "e2e: python3-venv is missing: sudo apt-get install -y python3-venv" >&2
+    exit 1
+fi
+mkdir -p "$dir"
+
+# make_env NAME REQUIREMENTS
+make_env() {
+    local env=$dir/$1 wanted
+    # The path belongs to the hash: a virtualenv breaks when it is moved.
+    wanted=$( (echo "$env"; "$python" --version; cat "$2") | sha256sum | cut -d' ' -f1)
+    if [[ -f $env/.stamp && $(<"$env/.stamp") == "$wanted" ]]; then
+        return
+    fi
+    echo "e2e: installing $1"
+    rm -rf "$env"
+    "$python" -m venv "$env"
+    "$env/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+    echo "$wanted" >"$env/.stamp"
+}
+
+# Two runs at the same time would remove each other's half-made environments.
+exec 9>"$dir/.lock"
+flock 9
+
+make_env run "$here/clients/run.txt"
+for file in "$here"/clients/*.txt; do
+    name=$(basename "$file" .txt)
+    [[ $name == run ]] || make_env "anki-$name" "$file"
+done
