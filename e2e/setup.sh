@@ -13,12 +13,13 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
 fi
 mkdir -p "$dir"
+python_version=$("$python" --version)
 
 # make_env NAME REQUIREMENTS
 make_env() {
     local env=$dir/$1 wanted
     # The path belongs to the hash: a virtualenv breaks when it is moved.
-    wanted=$( (echo "$env"; "$python" --version; cat "$2") | sha256sum | cut -d' ' -f1)
+    wanted=$( (echo "$env"; echo "$python_version"; cat "$2") | sha256sum | cut -d' ' -f1)
     if [[ -f $env/.stamp && $(<"$env/.stamp") == "$wanted" ]]; then
         return
     fi

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fixtures: one server and one client process per version and test session;
+every test gets an account and collections of its own."""
+
+import os
+
+import pytest
+
+from device import ClientProcess, Device
+from paths import VERSIONS
+from server import make_server
+from wire import Wire
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "ours(why): promised by djankiserv only, skipped for the official server")
+    config.addinivalue_line("markers", "slow_e2e: takes more than some seconds; part of the default run")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("E2E_SERVER", "djankiserv") == "djankiserv":
+        return
+    for item in items:
+        if marker := item.get_closest_marker("ours"):
+            item.add_marker(pytest.mark.skip(reason=f"only djankiserv promises: {marker.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def server(request, tmp_path_factory):
+    server = make_server(tmp_path_factory.mktemp("server"))
+    # The official server makes a collection per account when it starts, so
+    # only as many accounts as tests, and some for tests that need two.
+    server.pool = len(request.session.items) + 10
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def client_processes(server, tmp_path_factory):
+    """version -> process, started on first use."""
+    folder = tmp_path_factory.mktemp("clients")
+    processes = {}
+
+    def get(version):
+        if version not in processes or not processes[version].alive():
+            processes[version] = ClientProcess(version, server.base, folder / f"{version}.log")
+        return processes[version]
+
+    yield get
+    for process in processes.values():
+        process.stop()
+
+
+@pytest.fixture
+def account(server):
+    return server.new_account()
+
+
+@pytest.fixture
+def new_device(client_processes, server, account, tmp_path):
+    """new_device(version) -> a logged-in device with an empty collection."""
+    devices = []
+
+    def make(version, login=True, account=account, endpoint=None):
+        assert version in VERSIONS
+        device = Device(client_processes(version), tmp_path, server.base)
+        device.account = account
+        devices.append(device)
+        if login:
+            device.login(account, endpoint)
+        return device
+
+    yield make
+    for device in devices:
+        if device.process.alive():
+            device.forget()
+
+
+@pytest.fixture
+def wire(server, account):
+    """The protocol by hand, already logged in."""
+    return Wire(server.base, account)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the server logged meanwhile."""
+    outcome = yield
+    server = item.funcargs.get("server") if hasattr(item, "funcargs") else None
+    if server is None:
+        return
+    if call.when == "setup":
+        item.server_log_start = server.log_size()
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        report.sections.append(("server log", server.log_tail(getattr(item, "server_log_start", 0))))

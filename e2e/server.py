@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The server under test: ours, or the official one that ships with Anki.
+
+E2E_SERVER=djankiserv|official chooses. Both offer the same few verbs: start,
+stop, kill, new_account, log_tail.
+"""
+
+import base64
+import hashlib
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from paths import NEWEST, REPO, client_python
+
+
+@dataclass
+class Account:
+    user: str
+    password: str
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def cheap_hash(password, rounds=1000):
+    """The PHC string of a PBKDF2 hash, as the official server reads it."""
+    salt = b"e2e-test-suite-salt"
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    b64 = lambda data: base64.b64encode(data).decode().rstrip("=")  # noqa: E731
+    return f"$pbkdf2-sha256$i={rounds},l=32${b64(salt)}${b64(digest)}"
+
+
+class Server:
+    ready_path = "/health"
+    start_seconds = 60
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}/"
+        self.log_path = folder / "server.log"
+        self.process = None
+        self._counter = 0
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        raise NotImplementedError
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + self.start_seconds
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"server ended with {self.process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise RuntimeError(f"server not ready in {self.start_seconds} s:\n{self.log_tail()}")
+            time.sleep(0.05)
+
+    def is_ready(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", self.ready_path)
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def stop(self, how=signal.SIGTERM, seconds=30):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError(f"server ignored signal {how} for {seconds} s:\n{self.log_tail()}")
+
+    def kill(self):
+        """As a power cut would: no warning, no clean-up."""
+        self.stop(signal.SIGKILL)
+
+    def restart(self):
+        """Start again on the same port with the same data."""
+        self.start()
+
+    def log_tail(self, start=0, limit=8000):
+        if not self.log_path.exists():
+            return "(no log)"
+        with open(self.log_path, "rb") as log:
+            log.seek(start)
+            return log.read()[-limit:].decode(errors="replace")
+
+    def log_size(self):
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def new_account(self) -> Account:
+        raise NotImplementedError
+
+
+class Official(Server):
+    """`python -m anki.syncserver`. Its users are fixed at the start, so tests
+    take theirs from a pool."""
+
+    name = "official"
+    pool = 400  # conftest.py lowers it to what the session needs
+    password = "correct horse"
+
+    def command(self):
+        return [str(client_python(NEWEST)), "-m", "anki.syncserver"]
+
+    def environment(self):
+        env = {
+            "PATH": os.environ["PATH"],
+            "SYNC_BASE": str(self.folder / "data"),
+            "SYNC_HOST": "127.0.0.1",
+            "SYNC_PORT": str(self.port),
+            "RUST_LOG": "anki=info",
+            "NO_COLOR": "1",
+            # One cheap hash for all: honest ones take it 0.1 s per account.
+            "PASSWORDS_HASHED": "1",
+        }
+        for index in range(1, self.pool + 1):
+            env[f"SYNC_USER{index}"] = f"user{index}:{cheap_hash(self.password)}"
+        return env
+
+    def new_account(self):
+        self._counter += 1
+        if self._counter > self.pool:
+            raise RuntimeError("account pool used up: raise Official.pool")
+        return Account(f"user{self._counter}", self.password)
+
+
+class Djankiserv(Server):
+    name = "djankiserv"
+    ready_path = "/health/ready"
+    # A first start initialises a private PostgreSQL in the data root.
+    start_seconds = 60
+
+    def binary(self):
+        if chosen := os.environ.get("DJANKISERV_BIN"):
+            return chosen
+        for profile in ("debug", "release"):
+            path = REPO / "target" / profile / "djankiserv"
+            if path.exists():
+                return str(path)
+        raise RuntimeError("no djankiserv binary: run cargo build, or set DJANKISERV_BIN")
+
+    def command(self):
+        return [self.binary(), "serve"]
+
+    def environment(self):
+        # Settings of whoever runs the tests must not leak into the server.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("DJANKISERV_")}
+        env["DJANKISERV_DATA_ROOT"] = str(self.folder / "data")
+        env["DJANKISERV_LISTEN_ADDRESS"] = "127.0.0.1"
+        env["DJANKISERV_LISTEN_PORT"] = str(self.port)
+        if url := os.environ.get("E2E_DATABASE_URL"):
+            env["DJANKISERV_MAINDB_URL"] = url
+        return env
+
+    def new_account(self):
+        self._counter += 1
+        # Random, because a database given by E2E_DATABASE_URL may be an old one.
+        account = Account(f"user{self._counter}-{secrets.token_hex(3)}", secrets.token_urlsafe(12))
+        subprocess.run(
+            [self.binary(), "user", "add", account.user, "--password-stdin"],
+            input=account.password + "\n",
+            env=self.environment(),
+            text=True,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        return account
+
+
+def make_server(folder: Path) -> Server:
+    kind = os.environ.get("E2E_SERVER", "djankiserv")
+    kinds = {"official": Official, "djankiserv": Djankiserv}
+    if kind not in kinds:
+        raise RuntimeError(f"E2E_SERVER must be one of {', '.join(kinds)}, not {kind!r}")
+    return kinds[kind](folder)
