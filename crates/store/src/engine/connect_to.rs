@@ -1,0 +1,28 @@
+use std::path::PathBuf;
+
+/// Where a database is and how to log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectTo {
+    /// A host name or address, or the folder of a unix socket.
+    pub host: Host,
+    pub port: u16,
+    pub user: String,
+    /// None for a server that asks for no password, such as our own over its private socket.
+    pub password: Option<String>,
+    pub database: String,
+    /// Most connections that one process opens.
+    pub max_connections: usize,
+}
+
+/// The place of a database server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    Tcp(String),
+    Socket(PathBuf),
+}
+
+impl std::fmt::Debug for ConnectTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{:?}:{}/{}", self.user, self.host, self.port, self.database)
+    }
+}

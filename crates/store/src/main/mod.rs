@@ -1,0 +1,1 @@
+//! The main database: accounts, host keys, sessions.

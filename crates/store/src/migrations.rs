@@ -1,0 +1,53 @@
+//! Brings a set of tables up to date, one numbered step after the other.
+
+use crate::engine::Db;
+use crate::error::{Result, StoreError};
+use crate::params;
+
+/// One step. Published steps are never edited: what comes later is a new step.
+///
+/// A step may be run again after it was cut off (MySQL commits each DDL statement by itself), so it says `IF NOT EXISTS` and the like.
+pub struct Step {
+    /// Several statements in the common DDL of [`crate::engine`].
+    pub sql: &'static str,
+}
+
+/// Runs the steps of `part` that have not been run yet, in order, and answers how many those were.
+///
+/// Processes that start at the same time wait for each other: a row is locked on one connection while the steps run on another.
+///
+/// # Errors
+/// [`StoreError::Internal`] when the tables were made by a newer version than this one.
+pub async fn run(db: &Db, part: &str, steps: &[Step], now_ms: i64) -> Result<usize> {
+    db.script("CREATE TABLE IF NOT EXISTS {s}.migrations (part KEY_T NOT NULL, number INTEGER NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (part, number))")
+        .await
+        .or_else(|e| if matches!(e, StoreError::AlreadyExists(_)) { Ok(()) } else { Err(e) })?;
+    let lock_row = db.execute("INSERT INTO {s}.migrations (part, number, applied) VALUES (?, 0, ?)", params![part, now_ms]).await;
+    if let Err(e) = lock_row
+        && !matches!(e, StoreError::AlreadyExists(_))
+    {
+        return Err(e);
+    }
+    let (lock, _) = db
+        .begin_with(vec![("SELECT number FROM {s}.migrations WHERE part = ? AND number = 0 FOR UPDATE", params![part])])
+        .await?;
+    let done = db.query("SELECT number FROM {s}.migrations WHERE part = ? ORDER BY number", params![part]).await?;
+    let newest = done.last().map_or(Ok(0), |row| row.int(0))?;
+    let newest = usize::try_from(newest).unwrap_or(0);
+    if newest > steps.len() {
+        return Err(StoreError::Internal(format!(
+            "the {part} tables are at step {newest}, this version knows {}: run the newer version",
+            steps.len()
+        )));
+    }
+    for (index, step) in steps.iter().enumerate().skip(newest) {
+        db.script(step.sql).await?;
+        db.execute(
+            "INSERT INTO {s}.migrations (part, number, applied) VALUES (?, ?, ?)",
+            params![part, index as i64 + 1, now_ms],
+        )
+        .await?;
+    }
+    lock.rollback().await?;
+    Ok(steps.len() - newest)
+}

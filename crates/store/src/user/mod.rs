@@ -1,0 +1,62 @@
+//! The user database: which generation of each collection is current, running syncs, media.
+//!
+//! The row of a collection in `collections` is its lock. [`UserDb::lock`] takes it as the first thing of a transaction and so learns the
+//! state of that moment; whoever writes to a collection holds it.
+
+pub mod generations;
+pub mod media;
+mod migrations;
+pub mod sessions;
+pub mod staging;
+pub mod state;
+
+pub use generations::{Generation, GenerationState};
+pub use state::{CollectionState, Counts, Current, Locked};
+
+use crate::engine::{ConnectTo, Db};
+use crate::error::{Result, StoreError};
+use crate::params;
+
+/// The user database of an installation.
+#[derive(Clone)]
+pub struct UserDb {
+    db: Db,
+    /// Eight hexadecimal digits that all names of schemas of this installation begin with.
+    schema_prefix: std::sync::Arc<str>,
+}
+
+impl UserDb {
+    /// Connects, brings the shared tables up to date, and makes sure that both databases belong together.
+    ///
+    /// # Errors
+    /// [`StoreError::Internal`] when this database belongs to another installation than `installation`, the id in the main database.
+    pub async fn open(to: &ConnectTo, installation: &str, now_ms: i64) -> Result<Self> {
+        let db = Db::connect(to).await?;
+        crate::migrations::run(&db, "user", migrations::STEPS, now_ms).await?;
+        let insert = "INSERT INTO {s}.user_installation (id, installation) VALUES (1, ?)";
+        match db.execute(insert, params![installation]).await {
+            Ok(_) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e),
+        }
+        let row = db.query_opt("SELECT installation FROM {s}.user_installation WHERE id = 1", vec![]).await?;
+        let found = row.map(|row| row.text(0)).transpose()?.unwrap_or_default();
+        if found != installation {
+            return Err(StoreError::Internal(format!(
+                "the user database belongs to installation {found}, the main database to {installation}: \
+                 two installations have been mixed up; check the MAINDB and USERDB settings"
+            )));
+        }
+        let digits: String = installation.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+        Ok(Self { db, schema_prefix: format!("djs_{digits}").into() })
+    }
+
+    /// The connection pool, for the parts of this crate that work on a collection's schema.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.query("SELECT 1", vec![]).await.map(drop)
+    }
+}

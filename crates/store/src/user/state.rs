@@ -1,0 +1,191 @@
+//! What is known of a collection without looking into it, and its lock.
+
+use super::{GenerationState, UserDb};
+use crate::engine::{Row, Tx};
+use crate::error::{Result, StoreError};
+use crate::params;
+use anki::model::Stamps;
+
+/// How many rows a collection has. Kept up to date with every change, so that nobody has to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub notes: i64,
+    pub cards: i64,
+    pub revlog: i64,
+    pub notetypes: i64,
+    pub decks: i64,
+    pub presets: i64,
+}
+
+/// The generation of a collection that is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    pub number: i32,
+    /// The schema that holds its rows.
+    pub schema: String,
+    pub state: GenerationState,
+    pub stamps: Stamps,
+    /// 1 or 2; scheduler 3 calls itself 2 as well.
+    pub scheduler_version: i32,
+    /// Whether the collection uses the newer time zone handling, which clients below protocol 10 do not know.
+    pub creation_offset: bool,
+    pub counts: Counts,
+}
+
+/// The state of one account's collection at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionState {
+    pub account: i64,
+    /// None as long as nothing was ever stored.
+    pub current: Option<Current>,
+    /// The schema stamp to announce while nothing is stored.
+    pub empty_schema_modified: i64,
+    /// The schema stamp under which a client was seen to be ahead of us, or 0.
+    pub ahead_schema_modified: i64,
+    pub media_usn: i32,
+}
+
+/// A locked collection. The lock is held until the transaction ends.
+pub struct Locked {
+    pub tx: Tx,
+    pub state: CollectionState,
+}
+
+/// Joined as `c`, `g`, `m`: see [`UserDb::state`].
+const COLUMNS: &str = "c.empty_schema_modified, c.ahead_schema_modified, m.usn, g.number, g.schema_name, g.state, g.crt, g.modified, \
+     g.schema_modified, g.usn, g.last_sync, g.scheduler_version, g.creation_offset, g.notes, g.cards, g.revlog, g.notetypes, g.decks, g.presets";
+const FROM: &str = "FROM {s}.collections c LEFT JOIN {s}.generations g ON g.account = c.account AND g.number = c.generation \
+     LEFT JOIN {s}.media_state m ON m.account = c.account WHERE c.account = ?";
+
+impl UserDb {
+    /// Makes the row of a new account's collection. Made before, it stays as it is.
+    pub async fn create_collection(&self, account: i64, now_ms: i64) -> Result<()> {
+        let tx = self.db.begin().await?;
+        tx.execute(
+            "INSERT INTO {s}.collections (account, generation, next_generation, empty_schema_modified, ahead_schema_modified, created) \
+             SELECT ?, 0, 1, ?, 0, ? WHERE NOT EXISTS (SELECT 1 FROM {s}.collections WHERE account = ?)",
+            params![account, now_ms, now_ms, account],
+        )
+        .await?;
+        tx.execute(
+            "INSERT INTO {s}.media_state (account, usn, files, bytes) \
+             SELECT ?, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM {s}.media_state WHERE account = ?)",
+            params![account, account],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// The committed state, without waiting for anybody. None when the account has no collection row.
+    pub async fn state(&self, account: i64) -> Result<Option<CollectionState>> {
+        let row = self.db.query_opt(&format!("SELECT {COLUMNS} {FROM}"), params![account]).await?;
+        row.map(|row| from_row(account, &row)).transpose()
+    }
+
+    /// Takes the collection's lock, waiting for at most ten seconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when somebody else holds it for longer; [`StoreError::Unavailable`] when there is no such row.
+    pub async fn lock(&self, account: i64) -> Result<Locked> {
+        // The second statement sees what was committed by whoever held the lock before.
+        let state = format!("SELECT {COLUMNS} {FROM}");
+        let (tx, answers) = self
+            .db
+            .begin_with(vec![
+                ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
+                (&state, params![account]),
+            ])
+            .await?;
+        let Some(row) = answers.last().and_then(|rows| rows.first()) else {
+            tx.rollback().await?;
+            return Err(StoreError::Unavailable("the account has no collection row yet; logging in again makes it".into()));
+        };
+        let state = from_row(account, row)?;
+        Ok(Locked { tx, state })
+    }
+}
+
+impl Locked {
+    /// The generation in use.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] when the account has no data.
+    pub fn current(&self) -> Result<&Current> {
+        self.state.current.as_ref().ok_or_else(|| StoreError::Gone("the collection has no data".into()))
+    }
+
+    /// Writes the stamps, counters and scheduler facts of the current generation.
+    pub async fn put_current(&self, current: &Current) -> Result<()> {
+        let Current { stamps, counts, .. } = current;
+        self.tx
+            .execute(
+                "UPDATE {s}.generations SET crt = ?, modified = ?, schema_modified = ?, usn = ?, last_sync = ?, scheduler_version = ?, \
+                 creation_offset = ?, notes = ?, cards = ?, revlog = ?, notetypes = ?, decks = ?, presets = ? WHERE account = ? AND number = ?",
+                params![
+                    stamps.created,
+                    stamps.modified,
+                    stamps.schema_modified,
+                    stamps.usn,
+                    stamps.last_sync,
+                    current.scheduler_version,
+                    current.creation_offset,
+                    counts.notes,
+                    counts.cards,
+                    counts.revlog,
+                    counts.notetypes,
+                    counts.decks,
+                    counts.presets,
+                    self.state.account,
+                    current.number
+                ],
+            )
+            .await
+            .map(drop)
+    }
+
+    /// Remembers under which schema stamp a client was ahead of us.
+    pub async fn put_ahead(&self, schema_modified: i64) -> Result<()> {
+        self.tx
+            .execute(
+                "UPDATE {s}.collections SET ahead_schema_modified = ? WHERE account = ?",
+                params![schema_modified, self.state.account],
+            )
+            .await
+            .map(drop)
+    }
+}
+
+fn from_row(account: i64, row: &Row) -> Result<CollectionState> {
+    let current = match row.opt_int(3)? {
+        None => None,
+        Some(number) => Some(Current {
+            number: i32::try_from(number).map_err(|_| StoreError::Internal("generation number out of range".into()))?,
+            schema: row.text(4)?,
+            state: GenerationState::from_name(&row.text(5)?)?,
+            stamps: Stamps {
+                created: row.int(6)?,
+                modified: row.int(7)?,
+                schema_modified: row.int(8)?,
+                usn: row.int32(9)?,
+                last_sync: row.int(10)?,
+            },
+            scheduler_version: row.int32(11)?,
+            creation_offset: row.bool(12)?,
+            counts: Counts {
+                notes: row.int(13)?,
+                cards: row.int(14)?,
+                revlog: row.int(15)?,
+                notetypes: row.int(16)?,
+                decks: row.int(17)?,
+                presets: row.int(18)?,
+            },
+        }),
+    };
+    Ok(CollectionState {
+        account,
+        current,
+        empty_schema_modified: row.int(0)?,
+        ahead_schema_modified: row.int(1)?,
+        media_usn: row.opt_int(2)?.map_or(Ok(0), i32::try_from).map_err(|_| StoreError::Internal("media usn out of range".into()))?,
+    })
+}
