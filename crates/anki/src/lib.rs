@@ -7,5 +7,6 @@ pub mod media;
 pub mod merge;
 pub mod model;
 pub mod names;
+pub mod schema11;
 pub mod text;
 pub mod wire;

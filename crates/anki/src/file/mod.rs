@@ -1,0 +1,25 @@
+//! The collection file: the SQLite database that clients upload and download as a whole.
+//!
+//! [`CollectionFile`] reads one, [`FileWriter`] makes one, both in schema 11 and in schema 18. The objects that schema 18 keeps
+//! as protobuf are handed out, and taken, as the schema-11 JSON of the sync protocol.
+
+mod error;
+mod limits;
+mod open;
+mod repairs;
+mod write;
+
+pub use error::FileError;
+pub use limits::Limits;
+pub use open::{CollectionFile, Counts, Scheduler};
+pub use repairs::Repairs;
+pub use write::FileWriter;
+
+/// The layout of a collection file. The versions between the two exist only in the middle of an upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Schema {
+    /// Notetypes, decks, presets, tags and config as JSON in the one row of `col`. Every client reads it.
+    V11,
+    /// The same in tables of their own, as protobuf. Clients of sync version 11 (2.1.57 and later) read and write it.
+    V18,
+}
