@@ -79,10 +79,14 @@ class Device:
         self.col._clear_caches()
         if self._holds_transaction() and self.col.db is not None:
             self.col.db.begin()
+            time.sleep(0.002)  # see save()
 
     def save(self):
         if self._holds_transaction():
             self.col.save()
+            # These clients take a change made within the millisecond in which
+            # their transaction began for no change, and roll it back later.
+            time.sleep(0.002)
 
     # -- login and sync
 
@@ -228,6 +232,9 @@ def main():
             answer = {"ok": result}
         except BaseException as error:  # incl. Rust panics; the caller decides
             answer = {"error": describe(error)}
+        # Ids and stamps are milliseconds. Nobody clicks twice in one, but tests
+        # would, on two devices even, and then find two notes with one id.
+        time.sleep(0.002)
         OUT.write(json.dumps(answer) + "\n")
         OUT.flush()
 

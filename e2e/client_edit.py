@@ -18,10 +18,10 @@ def add_note(self, fields, notetype="Basic", deck="Default", tags=()):
 
 
 def add_notes(self, count, prefix="note", notetype="Basic", deck="Default", tags=()):
-    return [
-        add_note(self, [f"{prefix} {index}", f"back {index}"], notetype, deck, tags)
-        for index in range(count)
-    ]
+    nids = []
+    for index in range(count):
+        nids.append(add_note(self, [f"{prefix} {index}", f"back {index}"], notetype, deck, tags))
+    return nids
 
 
 def edit_note(self, nid, fields=None, tags=None):
