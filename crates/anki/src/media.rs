@@ -1,0 +1,1 @@
+//! Media names and the zips in which media files travel.
