@@ -34,6 +34,14 @@ def edit_note(self, nid, fields=None, tags=None):
     self.save()
 
 
+def edit_all_notes(self, prefix):
+    notes = [self.col.get_note(nid) for nid in self.col.find_notes("")]
+    for note in notes:
+        note.fields[0] = f"{prefix} {note.id}"
+    self.col.update_notes(notes)
+    self.save()
+
+
 def delete_notes(self, nids):
     self.col.remove_notes(nids)
     self.save()
