@@ -158,11 +158,23 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether patterns count a character as part of a word. (Fractions and the like are taken in too, which patterns do not do.)
+/// Whether patterns count a character as part of a word: letters, digits, combining marks and joining characters.
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric()
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || c == '_';
+    }
+    c.is_alphabetic()
+        || (c.is_numeric() && !is_numeric_symbol(c))
         || is_combining_mark(c)
-        || matches!(c, '_' | '\u{200c}' | '\u{200d}' | '‿' | '⁀' | '⁔' | '︳' | '︴' | '﹍'..='﹏' | '＿')
+        || matches!(c, '\u{200c}' | '\u{200d}' | '‿' | '⁀' | '⁔' | '︳' | '︴' | '﹍'..='﹏' | '＿')
+}
+
+/// Superscripts, fractions and circled numbers, which are numeric but no digits. (Those of rare scripts are left out.)
+fn is_numeric_symbol(c: char) -> bool {
+    matches!(c,
+        '²' | '³' | '¹' | '¼'..='¾' | '\u{2070}'..='\u{2089}' | '\u{2150}'..='\u{215f}' | '\u{2189}' | '\u{2460}'..='\u{249b}'
+        | '\u{24ea}'..='\u{24ff}' | '\u{2776}'..='\u{2793}' | '\u{3192}'..='\u{3195}' | '\u{3220}'..='\u{3289}'
+        | '\u{32b1}'..='\u{32bf}')
 }
 
 #[cfg(test)]
@@ -183,6 +195,8 @@ mod tests {
             ("<img src=\"\">", " \"\" "),
             ("<imgsrc=x>", "<imgsrc=x>"),
             ("<img xsrc=x>", "<img xsrc=x>"),
+            ("<img²src=x>", " x "),
+            ("<img٣src=x>", "<img٣src=x>"),
             ("<img-src=x>", " x "),
             ("<img src=\"abc>", " \"abc "),
             ("<img src= abc d>", "  abc "),

@@ -1,1 +1,0 @@
-//! Which of two versions of an object wins.
