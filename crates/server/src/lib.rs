@@ -1,0 +1,3 @@
+//! The server: configuration, commands, and the surfaces that clients talk to.
+
+pub mod config;

@@ -1,1 +1,55 @@
-//! The main database: accounts, host keys, sessions.
+//! The main database: accounts, the keys that clients log in with, login attempts, the audit log.
+//!
+//! Times are milliseconds since the epoch. Keys are stored as SHA-256 in hexadecimal digits, never as they are given out.
+
+pub mod accounts;
+pub mod audit;
+pub mod host_keys;
+pub mod login_attempts;
+mod migrations;
+
+pub use accounts::{Account, NewAccount};
+pub use audit::AuditEntry;
+pub use host_keys::{Client, HostKey, HostKeyOwner};
+pub use login_attempts::Attempts;
+
+use crate::engine::{ConnectTo, Db};
+use crate::error::{Result, StoreError};
+use crate::params;
+
+/// The main database of an installation.
+#[derive(Clone)]
+pub struct MainDb {
+    db: Db,
+    installation: std::sync::Arc<str>,
+}
+
+impl MainDb {
+    /// Connects and brings the tables up to date. `new_installation` becomes the installation's id if it has none yet; it should be random
+    /// and must begin with hexadecimal digits, as names of schemas are made from it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server cannot be reached, [`StoreError::Internal`] when the tables are of a newer version.
+    pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
+        let db = Db::connect(to).await?;
+        crate::migrations::run(&db, "main", migrations::STEPS, now_ms).await?;
+        let insert = "INSERT INTO {s}.installation (id, installation, created) VALUES (1, ?, ?)";
+        match db.execute(insert, params![new_installation, now_ms]).await {
+            Ok(_) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e),
+        }
+        let row = db.query_opt("SELECT installation FROM {s}.installation WHERE id = 1", vec![]).await?;
+        let installation = row.ok_or_else(|| StoreError::Internal("the row of the installation is missing".into()))?.text(0)?;
+        Ok(Self { db, installation: installation.into() })
+    }
+
+    /// The id that main and user database share.
+    pub fn installation(&self) -> &str {
+        &self.installation
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.query("SELECT 1", vec![]).await.map(drop)
+    }
+}

@@ -1,0 +1,338 @@
+//! The settings of the two databases: parts or an address, and what stands in for parts that are missing.
+
+use super::secret::Secret;
+use super::settings::{self, Setting};
+use super::source::Reader;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use store::engine::{ConnectTo, Host};
+
+/// Which databases to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a program has one of these")]
+pub enum Databases {
+    /// A private PostgreSQL in the data folder, which the program starts itself.
+    Embedded,
+    /// Servers that somebody else runs. Both may be the same.
+    External { main: ConnectTo, user: ConnectTo },
+}
+
+/// The settings of one database.
+struct Names {
+    engine: &'static Setting,
+    name: &'static Setting,
+    user: &'static Setting,
+    password: &'static Setting,
+    host: &'static Setting,
+    port: &'static Setting,
+    url: &'static Setting,
+}
+
+const MAIN: Names = Names {
+    engine: settings::MAINDB_ENGINE,
+    name: settings::MAINDB_NAME,
+    user: settings::MAINDB_USER,
+    password: settings::MAINDB_PASSWORD,
+    host: settings::MAINDB_HOST,
+    port: settings::MAINDB_PORT,
+    url: settings::MAINDB_URL,
+};
+
+const USER: Names = Names {
+    engine: settings::USERDB_ENGINE,
+    name: settings::USERDB_NAME,
+    user: settings::USERDB_USER,
+    password: settings::USERDB_PASSWORD,
+    host: settings::USERDB_HOST,
+    port: settings::USERDB_PORT,
+    url: settings::USERDB_URL,
+};
+
+/// What was given for one database.
+#[derive(Default)]
+struct Parts {
+    name: Option<String>,
+    user: Option<String>,
+    password: Option<Secret>,
+    host: Option<Host>,
+    port: Option<u16>,
+    /// The password part is needed but was given in an unusable way, which has been reported already.
+    broken: bool,
+    any: bool,
+}
+
+/// Reads both databases. None when something is wrong, which the reader then knows.
+pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databases> {
+    let main = read_parts(reader, &MAIN);
+    let user = read_parts(reader, &USER);
+    if main.broken || user.broken {
+        return None;
+    }
+    if !main.any {
+        if user.any {
+            reader.refuse(
+                settings::MAINDB_NAME,
+                "a USERDB setting is set but no MAINDB setting is; set both, or neither to use the embedded database",
+            );
+            return None;
+        }
+        return Some(Databases::Embedded);
+    }
+    let main_to = ConnectTo {
+        host: main.host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into())),
+        port: main.port.unwrap_or(POSTGRES_PORT),
+        user: main.user.unwrap_or_else(|| settings::MAINDB_USER.default.into()),
+        password: main.password.map(|secret| secret.expose().to_owned()),
+        database: main.name.unwrap_or_else(|| settings::MAINDB_NAME.default.into()),
+        max_connections,
+    };
+    let host = user.host.unwrap_or_else(|| main_to.host.clone());
+    let same_server = host == main_to.host && user.port.is_none_or(|port| port == main_to.port);
+    let user_to = ConnectTo {
+        port: user.port.unwrap_or(if same_server { main_to.port } else { POSTGRES_PORT }),
+        user: user.user.unwrap_or_else(|| main_to.user.clone()),
+        // Main's password is not sent to another machine.
+        password: user.password.map(|s| s.expose().to_owned()).or_else(|| main_to.password.clone().filter(|_| same_server)),
+        database: user.name.unwrap_or_else(|| main_to.database.clone()),
+        max_connections,
+        host,
+    };
+    let main_ok = check_password(reader, &main_to, &MAIN);
+    let user_ok = !user.any || check_password(reader, &user_to, &USER);
+    (main_ok && user_ok).then_some(Databases::External { main: main_to, user: user_to })
+}
+
+const POSTGRES_PORT: u16 = 5432;
+
+fn check_password(reader: &mut Reader, to: &ConnectTo, names: &Names) -> bool {
+    let fine = to.password.is_some() || matches!(to.host, Host::Socket(_));
+    if !fine {
+        let name = names.password.name;
+        reader.refuse(
+            names.password,
+            format!("is missing: a database on another server needs a password. Set {name}, or {name}_FILE to a file that contains it"),
+        );
+    }
+    fine
+}
+
+fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
+    let engine = reader.text(names.engine);
+    let mut parts = Parts {
+        name: reader.text(names.name),
+        user: reader.text(names.user),
+        password: reader.secret(names.password),
+        ..Parts::default()
+    };
+    let host = reader.text(names.host);
+    let port = reader.text(names.port);
+    let url = reader.secret(names.url);
+    let separate = [
+        (names.name, parts.name.is_some()),
+        (names.user, parts.user.is_some()),
+        (names.host, host.is_some()),
+        (names.port, port.is_some()),
+    ];
+    parts.any = engine.is_some() || url.is_some() || parts.password.is_some() || separate.iter().any(|(_, set)| *set);
+
+    if let Some(engine) = engine
+        && let Err(problem) = check_engine(&engine)
+    {
+        reader.refuse(names.engine, problem);
+        parts.broken = true;
+    }
+    parts.host = host.as_deref().map(parse_host);
+    if let Some(text) = port {
+        parts.port = text.parse().ok().filter(|port| *port != 0);
+        if parts.port.is_none() {
+            reader.refuse(names.port, format!("`{text}` is not usable; it must be a port number from 1 to 65535, usually 5432"));
+            parts.broken = true;
+        }
+    }
+    if let Some(url) = url {
+        for (setting, _) in separate.iter().filter(|(_, set)| *set) {
+            reader.refuse(setting, format!("is set together with {}, which says it already; set only one of them", names.url.name));
+            parts.broken = true;
+        }
+        match parse_url(url.expose()) {
+            Ok(from_url) => {
+                if from_url.password.is_some() && parts.password.is_some() {
+                    reader.refuse(names.password, format!("is set, but {} contains a password too; set only one of them", names.url.name));
+                    parts.broken = true;
+                }
+                let password = from_url.password.or(parts.password);
+                parts = Parts { password, any: true, broken: parts.broken, ..from_url };
+            }
+            Err(problem) => {
+                reader.refuse(names.url, problem);
+                parts.broken = true;
+            }
+        }
+    }
+    parts
+}
+
+fn check_engine(engine: &str) -> Result<(), String> {
+    match engine {
+        "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" | "postgresql" | "postgres" => Ok(()),
+        "django.db.backends.mysql" | "mysql" | "mariadb" => {
+            Err(format!("`{engine}`: MySQL and MariaDB are not supported yet in this version; use django.db.backends.postgresql"))
+        }
+        _ => Err(format!("`{engine}` is not known; it must be django.db.backends.postgresql")),
+    }
+}
+
+fn parse_host(text: &str) -> Host {
+    if text.starts_with('/') {
+        return Host::Socket(PathBuf::from(text));
+    }
+    let without_brackets = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    Host::Tcp(without_brackets.to_owned())
+}
+
+/// Parses the form of address that PostgreSQL's own tools use. The error never contains the text, as that may contain a password.
+fn parse_url(text: &str) -> Result<Parts, String> {
+    let form = "it must look like postgresql://user:password@host:5432/name, with special characters percent-encoded";
+    let url = url::Url::parse(&with_some_host(text)).map_err(|e| format!("is not a usable address ({e}); {form}"))?;
+    match url.scheme() {
+        "postgresql" | "postgres" => {}
+        "mysql" | "mariadb" => return Err("MySQL and MariaDB are not supported yet in this version; use postgresql://…".into()),
+        other => return Err(format!("begins with `{other}:`; {form}")),
+    }
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|t| t.into_owned()).map_err(|_| format!("is not UTF-8; {form}"));
+    let some = |text: String| Some(text).filter(|t| !t.is_empty());
+    let mut parts = Parts {
+        name: some(decode(url.path().trim_start_matches('/'))?),
+        user: some(decode(url.username())?),
+        password: url.password().map(decode).transpose()?.and_then(some).map(Secret::new),
+        host: url.host_str().map(decode).transpose()?.and_then(some).filter(|host| host != NO_HOST).map(|host| parse_host(&host)),
+        port: url.port(),
+        any: true,
+        broken: false,
+    };
+    for (key, value) in url.query_pairs() {
+        match (key.as_ref(), value.as_ref()) {
+            ("host", value) => parts.host = Some(parse_host(value)),
+            ("port", value) => parts.port = Some(value.parse().map_err(|_| "has a port that is not a number")?),
+            ("user", value) => parts.user = Some(value.to_owned()),
+            ("password", value) => parts.password = Some(Secret::new(value)),
+            ("dbname", value) => parts.name = Some(value.to_owned()),
+            ("sslmode", "disable" | "allow" | "prefer") | ("application_name" | "connect_timeout", _) => {}
+            ("sslmode", mode) => {
+                return Err(format!(
+                    "asks for sslmode={mode}, but TLS to the database is not supported yet in this version; reach it over a private network or a tunnel"
+                ));
+            }
+            (key, _) => return Err(format!("has the parameter `{key}`, which is not supported; known are host, port, user, password, dbname")),
+        }
+    }
+    Ok(parts)
+}
+
+/// Stands in for a missing host, which URLs in general may not lack after a user name.
+const NO_HOST: &str = "none.invalid";
+
+/// `postgresql://user@/name?host=/run/postgresql` is fine for PostgreSQL's own tools.
+fn with_some_host(text: &str) -> Cow<'_, str> {
+    let Some(start) = text.find("://").map(|at| at + 3) else { return text.into() };
+    let (scheme, rest) = text.split_at(start);
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if authority.ends_with('@') { format!("{scheme}{authority}{NO_HOST}{path}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::{SettingError, Source};
+    use super::*;
+
+    fn read_pairs(pairs: &[(&str, &str)]) -> Result<Databases, Vec<SettingError>> {
+        let pairs: Vec<(String, &str)> = pairs.iter().map(|(name, value)| (format!("DJANKISERV_{name}"), *value)).collect();
+        let source = Source::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), *value)));
+        let mut reader = Reader::new(&source);
+        let databases = read(&mut reader, 5);
+        let (_, errors) = reader.finish();
+        if errors.is_empty() { Ok(databases.expect("no error, so a result")) } else { Err(errors) }
+    }
+
+    fn to(host: Host, port: u16, user: &str, password: Option<&str>, database: &str) -> ConnectTo {
+        ConnectTo { host, port, user: user.into(), password: password.map(Into::into), database: database.into(), max_connections: 5 }
+    }
+
+    fn tcp(host: &str) -> Host {
+        Host::Tcp(host.into())
+    }
+
+    #[test]
+    fn what_is_used() {
+        let local = to(tcp("127.0.0.1"), 5432, "djankiserv", Some("pw"), "djankiserv");
+        type Case<'a> = (&'a [(&'a str, &'a str)], ConnectTo, ConnectTo);
+        let cases: &[Case] = &[
+            (&[("MAINDB_PASSWORD", "pw")], local.clone(), local.clone()),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "django.db.backends.postgresql")], local.clone(), local.clone()),
+            (
+                &[("MAINDB_PASSWORD", "pw"), ("USERDB_NAME", "cards")],
+                local,
+                to(tcp("127.0.0.1"), 5432, "djankiserv", Some("pw"), "cards"),
+            ),
+            (
+                &[("MAINDB_PASSWORD", "pw"), ("MAINDB_PORT", "5555"), ("USERDB_HOST", "db2"), ("USERDB_PASSWORD", "pw2")],
+                to(tcp("127.0.0.1"), 5555, "djankiserv", Some("pw"), "djankiserv"),
+                to(tcp("db2"), 5432, "djankiserv", Some("pw2"), "djankiserv"),
+            ),
+            (
+                &[("MAINDB_URL", "postgresql://me:p%40ss%3A%2F@[::1]:5433/my%20db"), ("USERDB_URL", "postgres://u:q@db2/x")],
+                to(tcp("::1"), 5433, "me", Some("p@ss:/"), "my db"),
+                to(tcp("db2"), 5432, "u", Some("q"), "x"),
+            ),
+            (
+                &[("MAINDB_URL", "postgresql://me@/anki?host=/run/postgresql&port=5434")],
+                to(Host::Socket("/run/postgresql".into()), 5434, "me", None, "anki"),
+                to(Host::Socket("/run/postgresql".into()), 5434, "me", None, "anki"),
+            ),
+            (
+                &[("MAINDB_URL", "postgresql://me@db/anki?sslmode=prefer"), ("MAINDB_PASSWORD", "pw")],
+                to(tcp("db"), 5432, "me", Some("pw"), "anki"),
+                to(tcp("db"), 5432, "me", Some("pw"), "anki"),
+            ),
+            (
+                &[("MAINDB_HOST", "/var/run/postgresql")],
+                to(Host::Socket("/var/run/postgresql".into()), 5432, "djankiserv", None, "djankiserv"),
+                to(Host::Socket("/var/run/postgresql".into()), 5432, "djankiserv", None, "djankiserv"),
+            ),
+        ];
+        for (pairs, main, user) in cases {
+            assert_eq!(read_pairs(pairs), Ok(Databases::External { main: main.clone(), user: user.clone() }), "{pairs:?}");
+        }
+        assert_eq!(read_pairs(&[]), Ok(Databases::Embedded));
+        assert_eq!(read_pairs(&[("MAINDB_HOST", "")]), Ok(Databases::Embedded), "empty counts as not set");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: &[Case] = &[
+            (&[("MAINDB_NAME", "x")], "MAINDB_PASSWORD", "is missing"),
+            (&[("MAINDB_PASSWORD", "pw"), ("USERDB_HOST", "db2")], "USERDB_PASSWORD", "is missing"),
+            (&[("USERDB_NAME", "x")], "MAINDB_NAME", "set both"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "django.db.backends.mysql")], "MAINDB_ENGINE", "not supported yet"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "oracle")], "MAINDB_ENGINE", "django.db.backends.postgresql"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_PORT", "0")], "MAINDB_PORT", "5432"),
+            (&[("MAINDB_URL", "mysql://u:p@h/n")], "MAINDB_URL", "not supported yet"),
+            (&[("MAINDB_URL", "http://u:hunter2@h/n")], "MAINDB_URL", "postgresql://"),
+            (&[("MAINDB_URL", "u:hunter2")], "MAINDB_URL", "postgresql://"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h:port/n")], "MAINDB_URL", "not a usable address"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n?sslmode=require")], "MAINDB_URL", "TLS"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n?what=x")], "MAINDB_URL", "`what`"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n"), ("MAINDB_HOST", "h")], "MAINDB_HOST", "only one"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n"), ("MAINDB_PASSWORD", "q")], "MAINDB_PASSWORD", "only one"),
+        ];
+        for (pairs, setting, part) in cases {
+            let errors = read_pairs(pairs).expect_err("refused");
+            assert_eq!(errors.len(), 1, "{pairs:?}: {errors:?}");
+            assert_eq!(errors[0].name, format!("DJANKISERV_{setting}"), "{pairs:?}");
+            assert!(errors[0].problem.contains(part), "{pairs:?}: {errors:?}");
+            assert!(!errors[0].problem.contains("hunter2"), "{errors:?}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The configuration: environment variables in, one typed value out.
+//!
+//! [`settings`] is the list of variables; [`Config::load`] gives them meaning. Nothing else in the program reads the environment.
+
+mod data_root;
+mod database;
+mod docs;
+mod hosts;
+mod secret;
+mod settings;
+mod source;
+
+pub use data_root::DataRoot;
+pub use database::Databases;
+pub use docs::markdown;
+pub use hosts::{AllowedHosts, TrustedProxies};
+pub use secret::Secret;
+pub use source::{ConfigErrors, SettingError, Shown, Source};
+
+use source::Reader;
+use std::path::PathBuf;
+
+/// What the administrator decided, checked and with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// An IP address without brackets, or a host name.
+    pub listen_address: String,
+    /// 0 for any free port.
+    pub listen_port: u16,
+    pub data_root: DataRoot,
+    /// None when it is to be generated: see [`Config::secret_key`].
+    configured_key: Option<Secret>,
+    pub allowed_hosts: AllowedHosts,
+    pub trusted_proxies: TrustedProxies,
+    pub databases: Databases,
+    pub log: Log,
+    pub limits: Limits,
+    pub login: LoginLimits,
+    /// How many daily dumps of the embedded database are kept.
+    pub dumps_kept: usize,
+    /// What to tell the administrator about variables that do nothing.
+    pub warnings: Vec<String>,
+    /// Every setting as it is in force, for `config show`.
+    pub shown: Vec<Shown>,
+}
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A filter in the syntax of tracing-subscriber.
+    pub filter: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+/// How much a client may send, and how much is kept for it. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// A collection file, decompressed.
+    pub max_upload: u64,
+    /// Any other collection request, decompressed.
+    pub max_body: u64,
+    /// A batch of media files, unpacked.
+    pub max_media_batch: u64,
+    /// What one running sync may stage.
+    pub max_staged: u64,
+    /// How many days a replaced collection is kept.
+    pub kept_days: u32,
+    /// How many replaced collections are kept per account.
+    pub kept_count: u32,
+    /// Connections of one process to one database.
+    pub db_connections: usize,
+}
+
+/// How many logins may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginLimits {
+    /// Failed attempts for one account within the window.
+    pub attempts: u32,
+    /// Milliseconds.
+    pub window_ms: i64,
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    /// A list of all settings that cannot be used, each with what would be right.
+    pub fn load(source: &Source) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(source);
+        let r = &mut reader;
+        let listen_address = r.parsed(settings::LISTEN_ADDRESS, "an IP address or a host name, such as 127.0.0.1 or 0.0.0.0", parse_address);
+        let listen_port = r.parsed(settings::LISTEN_PORT, "a port number from 0 to 65535, such as 8002", |text| text.parse().ok());
+        let data_root = read_data_root(r);
+        let configured_key = read_secret_key(r);
+        let allowed_hosts = r.parsed(
+            settings::ALLOWED_HOSTS,
+            "host names separated by commas, without http:// or port, such as anki.example.com, or .example.com for all names of a domain, or *",
+            AllowedHosts::parse,
+        );
+        let trusted_proxies = r.parsed(
+            settings::TRUSTED_PROXIES,
+            "addresses or networks separated by commas, such as 127.0.0.1, 10.0.0.0/8",
+            TrustedProxies::parse,
+        );
+        let log = read_log(r);
+        let limits = read_limits(r);
+        let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
+        let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
+        let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
+        let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
+        let (shown, errors) = reader.finish();
+        let config = || {
+            Some(Self {
+                listen_address: listen_address?,
+                listen_port: listen_port?,
+                data_root: data_root?,
+                configured_key: configured_key?,
+                allowed_hosts: allowed_hosts?,
+                trusted_proxies: trusted_proxies?,
+                databases: databases?,
+                log: log?,
+                limits: limits?,
+                login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
+                dumps_kept: usize::try_from(dumps_kept?).ok()?,
+                warnings: source::warnings(source),
+                shown,
+            })
+        };
+        match config() {
+            Some(config) if errors.is_empty() => Ok(config),
+            _ => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// The configured secret key, or the one in the data folder, which is made if it is not there yet.
+    ///
+    /// # Errors
+    /// When the data folder cannot be used.
+    pub fn secret_key(&self) -> std::io::Result<Secret> {
+        match &self.configured_key {
+            Some(key) => Ok(key.clone()),
+            None => self.data_root.secret_key(),
+        }
+    }
+}
+
+fn parse_address(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let is_ip = inner.parse::<std::net::IpAddr>().is_ok();
+    let is_name = inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    (is_ip || is_name).then(|| inner.to_owned())
+}
+
+fn read_data_root(reader: &mut Reader) -> Option<DataRoot> {
+    let path = reader.text(settings::DATA_ROOT).map(PathBuf::from).or_else(DataRoot::default_path);
+    let Some(path) = path else {
+        reader.refuse(settings::DATA_ROOT, "is not set, and neither is HOME, so there is no default; set it to a folder");
+        return None;
+    };
+    match DataRoot::new(&path) {
+        Ok(root) => {
+            reader.show_default(settings::DATA_ROOT, root.path().display().to_string());
+            Some(root)
+        }
+        Err(e) => {
+            reader.refuse(settings::DATA_ROOT, format!("`{}` cannot be used: {e}", path.display()));
+            None
+        }
+    }
+}
+
+/// Keys that stand in published files, where everybody can read them.
+const KNOWN_KEYS: &[&str] = &["a_very_secretive_key", "a_relly_secret_key", "a_really_secret_key"];
+
+/// The outer None is an error, the inner one means that the key is to be generated.
+#[expect(clippy::option_option, reason = "two different absences")]
+fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
+    let Some(key) = reader.secret(settings::SECRET_KEY) else { return Some(None) };
+    let text = key.expose();
+    let hint = "leave it unset to have one generated, or take the output of `openssl rand -hex 32`";
+    let is_repetitive = text.chars().collect::<std::collections::BTreeSet<_>>().len() < 5;
+    if KNOWN_KEYS.iter().any(|known| text.contains(known)) {
+        reader.refuse(settings::SECRET_KEY, format!("is a well-known example, so anybody could forge logins; {hint}"));
+    } else if text.len() < data_root::MIN_KEY_BYTES || is_repetitive {
+        reader.refuse(settings::SECRET_KEY, format!("is too easy to guess: it needs at least {} random bytes; {hint}", data_root::MIN_KEY_BYTES));
+    } else {
+        return Some(Some(key));
+    }
+    None
+}
+
+fn read_log(reader: &mut Reader) -> Option<Log> {
+    let debug = reader.boolean(settings::DEBUG);
+    let filter = reader.text(settings::LOG);
+    if let Some(filter) = &filter
+        && let Err(e) = tracing_subscriber::EnvFilter::builder().parse(filter)
+    {
+        reader.refuse(settings::LOG, format!("`{filter}` is not a log filter ({e}); it must be like info or warn,djankiserv=debug"));
+    }
+    let format = reader.parsed(settings::LOG_FORMAT, "human or json", |text| match text {
+        "human" => Some(LogFormat::Human),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let by_debug = if debug? { "info,djankiserv=debug,store=debug,anki=debug" } else { settings::LOG.default };
+    reader.show_default(settings::LOG, by_debug.to_owned());
+    Some(Log { format: format?, filter: filter.unwrap_or_else(|| by_debug.to_owned()) })
+}
+
+fn read_limits(r: &mut Reader) -> Option<Limits> {
+    let mut megabytes = |setting| r.number(setting, 1..=1 << 20).map(|n| n << 20);
+    let max_upload = megabytes(settings::MAX_UPLOAD_MB);
+    let max_body = megabytes(settings::MAX_BODY_MB);
+    let max_media_batch = megabytes(settings::MAX_MEDIA_BATCH_MB);
+    let max_staged = megabytes(settings::STAGED_MB);
+    let kept_days = r.number(settings::KEPT_DAYS, 0..=36_500);
+    let kept_count = r.number(settings::KEPT_COUNT, 0..=1_000);
+    let db_connections = r.number(settings::DB_CONNECTIONS, 2..=1_000);
+    Some(Limits {
+        max_upload: max_upload?,
+        max_body: max_body?,
+        max_media_batch: max_media_batch?,
+        max_staged: max_staged?,
+        kept_days: u32::try_from(kept_days?).ok()?,
+        kept_count: u32::try_from(kept_count?).ok()?,
+        db_connections: usize::try_from(db_connections?).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+        let pairs: Vec<(String, &str)> = pairs.iter().map(|(name, value)| (format!("DJANKISERV_{name}"), *value)).collect();
+        Config::load(&Source::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), *value))))
+    }
+
+    #[test]
+    fn defaults() {
+        let config = load(&[]).expect("no setting is required");
+        assert_eq!((config.listen_address.as_str(), config.listen_port), ("127.0.0.1", 8002));
+        assert_eq!(config.databases, Databases::Embedded);
+        assert_eq!(config.limits.max_upload, 4 << 30);
+        assert_eq!(config.login, LoginLimits { attempts: 10, window_ms: 300_000 });
+        assert!(config.allowed_hosts.allow("anything"));
+        assert!(config.warnings.is_empty());
+    }
+
+    #[test]
+    fn every_setting_is_read_and_shown() {
+        let shown: Vec<&str> = load(&[]).expect("defaults are usable").shown.iter().map(|s| s.name).collect();
+        for setting in settings::all() {
+            assert_eq!(shown.iter().filter(|name| **name == setting.name).count(), 1, "{}", setting.name);
+        }
+        assert_eq!(shown.len(), settings::all().count());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let errors = load(&[
+            ("LISTEN_ADDRESS", "http://x"),
+            ("LISTEN_PORT", "65536"),
+            ("DEBUG", "maybe"),
+            ("LOG", "info,=debug=x"),
+            ("LOG_FORMAT", "xml"),
+            ("ALLOWED_HOSTS", "https://a"),
+            ("TRUSTED_PROXIES", "proxy"),
+            ("MAX_BODY_MB", "-1"),
+            ("KEPT_DAYS", "many"),
+            ("SECRET_KEY", "a_very_secretive_key"),
+            ("MAINDB_NAME", "x"),
+        ])
+        .expect_err("all wrong");
+        let names: Vec<&str> = errors.0.iter().map(|e| e.name.trim_start_matches("DJANKISERV_")).collect();
+        let want = ["LISTEN_ADDRESS", "LISTEN_PORT", "SECRET_KEY", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "DEBUG", "LOG", "LOG_FORMAT"];
+        for name in want.iter().chain(&["MAX_BODY_MB", "KEPT_DAYS", "MAINDB_PASSWORD"]) {
+            assert!(names.contains(name), "{name} in {names:?}");
+        }
+        let text = errors.to_string();
+        assert!(text.contains("DJANKISERV_LISTEN_PORT: `65536` is not usable; it must be a port number"), "{text}");
+        assert!(!text.contains("a_very_secretive_key"), "{text}");
+    }
+
+    #[test]
+    fn secret_keys() {
+        let long = "0123456789abcdef0123456789abcdef";
+        let cases = [
+            (long, true),
+            ("short", false),
+            ("a_relly_secret_key", false),
+            ("a_very_secretive_key_a_very_secretive_key", false),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ];
+        for (key, usable) in cases {
+            let result = load(&[("SECRET_KEY", key)]);
+            assert_eq!(result.is_ok(), usable, "{key}");
+            match result {
+                Ok(config) => {
+                    assert_eq!(config.secret_key().expect("configured").expose(), key);
+                    assert!(!format!("{config:?}").contains(key));
+                }
+                Err(errors) => assert!(!errors.to_string().contains(key), "{errors}"),
+            }
+        }
+    }
+
+    #[test]
+    fn debug_means_more_log_unless_a_filter_is_set() {
+        assert!(load(&[("DEBUG", "True")]).is_ok_and(|c| c.log.filter.contains("djankiserv=debug")));
+        assert!(load(&[("DEBUG", "True"), ("LOG", "warn")]).is_ok_and(|c| c.log.filter == "warn"));
+        assert!(load(&[("DEBUG", "False")]).is_ok_and(|c| c.log.filter == "info"));
+    }
+}

@@ -1,0 +1,155 @@
+//! The settings, as data: name, default, meaning. The reader, `config show`, the warnings about unknown names and
+//! `docs/configuration.md` all work from this table, so none of them can forget one.
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct Setting {
+    /// The whole name of the variable.
+    pub name: &'static str,
+    /// What holds when it is not set, in the form in which it would be set; empty where there is no such text.
+    pub default: &'static str,
+    /// What may be written, in a few words.
+    pub values: &'static str,
+    /// What it does, as sentences.
+    pub about: &'static str,
+    /// Whether it is hidden in output, and may also be given as the name of a file in `<name>_FILE`.
+    pub secret: bool,
+}
+
+/// Settings that belong together, for the documentation.
+#[derive(Debug)]
+pub struct Group {
+    pub title: &'static str,
+    pub about: &'static str,
+    pub settings: &'static [&'static Setting],
+}
+
+macro_rules! settings {
+    ($($id:ident = $name:literal, default $default:literal, values $values:literal $(, $secret:ident)?: $about:literal;)*) => {
+        $(pub const $id: &Setting = &Setting {
+            name: concat!("DJANKISERV_", $name), default: $default, values: $values, about: $about, secret: settings!(@ $($secret)?),
+        };)*
+    };
+    (@) => { false };
+    (@ secret) => { true };
+}
+
+settings! {
+    LISTEN_ADDRESS = "LISTEN_ADDRESS", default "127.0.0.1", values "an IP address or host name":
+        "Where the server listens. `0.0.0.0` or `::` make it reachable from other machines; put a reverse proxy with TLS in front of it before you do that on the internet.";
+    LISTEN_PORT = "LISTEN_PORT", default "8002", values "0–65535":
+        "The TCP port. 0 takes any free one and prints it.";
+    DATA_ROOT = "DATA_ROOT", default "", values "a folder":
+        "Media, the embedded database, its dumps and generated secrets live here. Unset, it is `/var/lib/djankiserv` for root and `$XDG_DATA_HOME/djankiserv` (usually `~/.local/share/djankiserv`) for other users.";
+    SECRET_KEY = "SECRET_KEY", default "", values "at least 32 bytes", secret:
+        "Signs what the server hands out to browsers and API clients. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
+    ALLOWED_HOSTS = "ALLOWED_HOSTS", default "*", values "names separated by commas":
+        "Host names under which the server answers: `anki.example.com`, `.example.com` for a domain with all its subdomains, `*` for any. Any is the default because a sync server is often reached under several names and addresses, and every request carries its own key.";
+    TRUSTED_PROXIES = "TRUSTED_PROXIES", default "", values "addresses or networks separated by commas":
+        "Reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, such as `127.0.0.1, 10.0.0.0/8`. From anybody else these headers are ignored.";
+    DEBUG = "DEBUG", default "false", values "true or false":
+        "Logs more of what the server does. Never request bodies or passwords, unlike the original.";
+    LOG = "LOG", default "info", values "a filter such as `info,store=debug`":
+        "Which log lines are written. Takes precedence over DEBUG.";
+    LOG_FORMAT = "LOG_FORMAT", default "human", values "human or json":
+        "The form of the log lines on standard error.";
+
+    MAX_UPLOAD_MB = "MAX_UPLOAD_MB", default "4096", values "1–1048576, in MiB":
+        "The largest collection file that a client may upload, decompressed.";
+    MAX_BODY_MB = "MAX_BODY_MB", default "300", values "1–1048576, in MiB":
+        "The largest body of any other collection request, decompressed.";
+    MAX_MEDIA_BATCH_MB = "MAX_MEDIA_BATCH_MB", default "256", values "1–1048576, in MiB":
+        "The largest batch of media files in one request, unpacked. A single media file can have 100 MiB.";
+    STAGED_MB = "STAGED_MB", default "4096", values "1–1048576, in MiB":
+        "How much one running sync may send before it is finished.";
+    KEPT_DAYS = "KEPT_DAYS", default "7", values "0–36500":
+        "How many days a collection that was replaced by an upload can be brought back with `djankiserv collection restore`.";
+    KEPT_COUNT = "KEPT_COUNT", default "3", values "0–1000":
+        "How many replaced collections are kept for an account.";
+    DB_CONNECTIONS = "DB_CONNECTIONS", default "20", values "2–1000":
+        "The most connections that one process opens to a database.";
+    LOGIN_ATTEMPTS = "LOGIN_ATTEMPTS", default "10", values "1–1000000":
+        "How many logins may fail for one account within the window before further ones are answered with \"try later\". Ten times as many for one address. Clients that are logged in already are not affected.";
+    LOGIN_WINDOW_SECONDS = "LOGIN_WINDOW_SECONDS", default "300", values "1–86400":
+        "The length of that window. An account is never locked for longer than this.";
+    DUMPS_KEPT = "DUMPS_KEPT", default "7", values "0–365":
+        "How many daily dumps of the embedded database are kept in `dumps` in the data folder. 0 makes none.";
+
+    MAINDB_ENGINE = "MAINDB_ENGINE", default "django.db.backends.postgresql", values "`django.db.backends.postgresql` or `postgresql`":
+        "The kind of database.";
+    MAINDB_NAME = "MAINDB_NAME", default "djankiserv", values "text":
+        "The name of the database.";
+    MAINDB_USER = "MAINDB_USER", default "djankiserv", values "text":
+        "The database role to log in as. It must own the database, or be allowed to create schemas in it.";
+    MAINDB_PASSWORD = "MAINDB_PASSWORD", default "", values "text", secret:
+        "Its password. Required, except for a unix socket, where the database server itself knows who we are.";
+    MAINDB_HOST = "MAINDB_HOST", default "127.0.0.1", values "a host name, an address, or the folder of a unix socket":
+        "Where the database server is.";
+    MAINDB_PORT = "MAINDB_PORT", default "5432", values "1–65535":
+        "Its port.";
+    MAINDB_URL = "MAINDB_URL", default "", values "`postgresql://user:password@host:port/name`", secret:
+        "All of the above in one. Special characters are percent-encoded; `?host=/run/postgresql` names a unix socket. The password may be given separately instead.";
+
+    USERDB_ENGINE = "USERDB_ENGINE", default "", values "as for MAINDB": "The kind of database.";
+    USERDB_NAME = "USERDB_NAME", default "", values "text": "The name of the database.";
+    USERDB_USER = "USERDB_USER", default "", values "text": "The database role to log in as.";
+    USERDB_PASSWORD = "USERDB_PASSWORD", default "", values "text", secret: "Its password. Main's is used only on main's host.";
+    USERDB_HOST = "USERDB_HOST", default "", values "as for MAINDB": "Where the database server is.";
+    USERDB_PORT = "USERDB_PORT", default "", values "1–65535": "Its port: main's on main's host, otherwise 5432.";
+    USERDB_URL = "USERDB_URL", default "", values "as for MAINDB", secret: "All of the above in one.";
+}
+
+/// All settings, in the order of the documentation.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Server",
+        about: "",
+        settings: &[LISTEN_ADDRESS, LISTEN_PORT, DATA_ROOT, SECRET_KEY, ALLOWED_HOSTS, TRUSTED_PROXIES, DEBUG, LOG, LOG_FORMAT],
+    },
+    Group {
+        title: "Main database",
+        about: "Accounts, logins and settings. With none of these set, the server runs a private PostgreSQL of its own in the data \
+                folder (it has to be installed, not configured). As soon as one of them is set, an external database is used.",
+        settings: &[MAINDB_ENGINE, MAINDB_NAME, MAINDB_USER, MAINDB_PASSWORD, MAINDB_HOST, MAINDB_PORT, MAINDB_URL],
+    },
+    Group {
+        title: "User database",
+        about: "Collections and media lists. It may be another database or server than main's. What is not set is the same as for \
+                the main database.",
+        settings: &[USERDB_ENGINE, USERDB_NAME, USERDB_USER, USERDB_PASSWORD, USERDB_HOST, USERDB_PORT, USERDB_URL],
+    },
+    Group {
+        title: "Limits",
+        about: "",
+        settings: &[
+            MAX_UPLOAD_MB,
+            MAX_BODY_MB,
+            MAX_MEDIA_BATCH_MB,
+            STAGED_MB,
+            KEPT_DAYS,
+            KEPT_COUNT,
+            DB_CONNECTIONS,
+            LOGIN_ATTEMPTS,
+            LOGIN_WINDOW_SECONDS,
+            DUMPS_KEPT,
+        ],
+    },
+];
+
+/// Every setting.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    GROUPS.iter().flat_map(|group| group.settings.iter().copied())
+}
+
+/// Settings of the original djankiserv that mean nothing here, and why.
+pub const WITHOUT_MEANING: &[(&str, &str)] = &[
+    ("DJANKISERV_GUNICORN_WORKERS", "one process serves many requests at a time"),
+    ("DJANKISERV_GUNICORN_TIMEOUT", "requests are not killed after a fixed time"),
+    ("DJANKISERV_DOCKER_REPO", "it was for building the original's image"),
+    ("DJANKISERV_BUILD_TAG", "it was for building the original's image"),
+    ("DJANKISERV_SYNC_URLBASE", "the addresses are fixed: /sync/ and /djs/sync/"),
+    ("DJANKISERV_SYNC_MEDIA_URLBASE", "the addresses are fixed: /msync/ and /djs/msync/"),
+    ("DJANKISERV_API_URLBASE", "the addresses are fixed"),
+    ("DJANKISERV_BASE_URL", "the addresses are fixed"),
+    ("DJANKISERV_BASE_MEDIA_URL", "the addresses are fixed"),
+];

@@ -1,0 +1,78 @@
+//! The tables of the main database. Times are milliseconds since the epoch, digests are hexadecimal digits.
+
+use crate::migrations::Step;
+
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }];
+
+const FIRST: &str = "
+CREATE TABLE IF NOT EXISTS {s}.installation (
+    id SMALLINT PRIMARY KEY,
+    installation KEY_T NOT NULL,
+    created BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {s}.accounts (
+    id BIGINT PRIMARY KEY,
+    username KEY_T NOT NULL,
+    username_key KEY_T NOT NULL,
+    email KEY_T NOT NULL,
+    password_hash TEXT_T NOT NULL,
+    is_active SMALLINT NOT NULL,
+    is_staff SMALLINT NOT NULL,
+    is_superuser SMALLINT NOT NULL,
+    created BIGINT NOT NULL,
+    last_login BIGINT,
+    deleted_at BIGINT,
+    quota_collection_bytes BIGINT,
+    quota_media_bytes BIGINT
+);
+CREATE UNIQUE INDEX IF NOT EXISTS accounts_username ON {s}.accounts (username_key);
+CREATE TABLE IF NOT EXISTS {s}.host_keys (
+    digest KEY_T PRIMARY KEY,
+    account BIGINT NOT NULL,
+    client_name KEY_T NOT NULL,
+    client_version KEY_T NOT NULL,
+    client_platform KEY_T NOT NULL,
+    created BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    last_address KEY_T NOT NULL
+);
+CREATE INDEX IF NOT EXISTS host_keys_account ON {s}.host_keys (account);
+CREATE INDEX IF NOT EXISTS host_keys_last_seen ON {s}.host_keys (last_seen);
+CREATE TABLE IF NOT EXISTS {s}.web_sessions (
+    digest KEY_T PRIMARY KEY,
+    account BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    last_seen BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    last_address KEY_T NOT NULL,
+    data TEXT_T NOT NULL
+);
+CREATE INDEX IF NOT EXISTS web_sessions_account ON {s}.web_sessions (account);
+CREATE INDEX IF NOT EXISTS web_sessions_expires ON {s}.web_sessions (expires);
+CREATE TABLE IF NOT EXISTS {s}.api_tokens (
+    digest KEY_T PRIMARY KEY,
+    account BIGINT NOT NULL,
+    name KEY_T NOT NULL,
+    scopes KEY_T NOT NULL,
+    created BIGINT NOT NULL,
+    last_used BIGINT,
+    expires BIGINT
+);
+CREATE INDEX IF NOT EXISTS api_tokens_account ON {s}.api_tokens (account);
+CREATE TABLE IF NOT EXISTS {s}.audit_log (
+    at BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    actor KEY_T NOT NULL,
+    account BIGINT,
+    action KEY_T NOT NULL,
+    detail TEXT_T NOT NULL,
+    PRIMARY KEY (at, id)
+);
+CREATE INDEX IF NOT EXISTS audit_log_account ON {s}.audit_log (account, at);
+CREATE TABLE IF NOT EXISTS {s}.login_attempts (
+    subject KEY_T PRIMARY KEY,
+    window_start BIGINT NOT NULL,
+    attempts INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS login_attempts_window_start ON {s}.login_attempts (window_start);
+";
