@@ -153,7 +153,7 @@ impl Tx {
         if rows.is_empty() {
             return Ok(0);
         }
-        let sql = insert_sql(schema, table, replace);
+        let sql = translate(&insert_sql(schema, table, replace));
         let mut changed = 0;
         let mut columns: Vec<ColumnValues> = ColumnValues::for_table(table);
         let (mut count, mut bytes) = (0, 0);
@@ -192,7 +192,7 @@ impl Tx {
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<u64, E> {
-        let sql = format!("COPY {schema}.{} ({}) FROM STDIN", table.name, table.column_list());
+        let sql = translate(&format!("COPY {schema}.{} ({}) FROM STDIN", table.name, table.column_list()));
         let sink = self.client()?.copy_in::<_, Bytes>(&sql).await.map_err(error)?;
         pin_mut!(sink, rows);
         while let Some(chunk) = rows.next().await {

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS {s}.generations (
     created BIGINT NOT NULL,
     replaced BIGINT NOT NULL,
     origin KEY_T NOT NULL,
+    loaded_modified BIGINT NOT NULL,
     schema_version INTEGER NOT NULL,
     crt BIGINT NOT NULL,
     modified BIGINT NOT NULL,

@@ -1,0 +1,323 @@
+//! Generations: a whole collection is replaced by loading a new schema beside the old one and switching to it under the lock.
+//!
+//! A generation is a row before it is a schema, so that nothing is ever left that no row names. States go
+//! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`.
+
+use super::{CollectionState, Counts, Current, Locked, UserDb};
+use crate::engine::Row;
+use crate::error::{Result, StoreError};
+use crate::params;
+use anki::model::Stamps;
+
+/// What a generation is good for at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GenerationState {
+    /// Being filled; nobody reads it.
+    Loading,
+    /// The one in use.
+    Current,
+    /// Replaced, and kept for a while so that a replacement can be undone.
+    Kept,
+    /// Given up; its schema is being removed.
+    Dropping,
+}
+
+impl GenerationState {
+    /// The word that the table holds.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Current => "current",
+            Self::Kept => "kept",
+            Self::Dropping => "dropping",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Result<Self> {
+        [Self::Loading, Self::Current, Self::Kept, Self::Dropping]
+            .into_iter()
+            .find(|state| state.name() == name)
+            .ok_or_else(|| StoreError::Internal(format!("unknown generation state {name:?}")))
+    }
+}
+
+/// A row of the table of generations.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    pub account: i64,
+    pub number: i32,
+    pub schema: String,
+    pub state: GenerationState,
+    /// Milliseconds since the epoch.
+    pub created: i64,
+    /// Milliseconds since the epoch at which another generation took its place, or 0.
+    pub replaced: i64,
+    /// Where it came from: `upload`, `restore`, …
+    pub origin: String,
+    pub stamps: Stamps,
+    pub counts: Counts,
+    /// `stamps.modified` at the moment it was loaded: while they are equal, no client has changed it.
+    pub loaded_modified: i64,
+}
+
+/// A generation that this process is filling.
+#[derive(Debug, Clone)]
+pub struct NewGeneration {
+    pub account: i64,
+    pub number: i32,
+    pub schema: String,
+    /// Generation, modification stamp and usn that were current when the load began.
+    base: Option<(i32, i64, i32)>,
+}
+
+/// The outcome of [`UserDb::switch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switched {
+    /// The new generation is in use.
+    Done,
+    /// The collection was changed while the new generation was being loaded; nothing was replaced.
+    ChangedMeanwhile,
+    /// The lease ran out and the janitor took the generation away; nothing was replaced.
+    LeaseLost,
+}
+
+const COLUMNS: &str = "account, number, schema_name, state, created, replaced, origin, crt, modified, schema_modified, usn, last_sync, \
+     notes, cards, revlog, notetypes, decks, presets, loaded_modified";
+
+impl UserDb {
+    /// Registers a new generation and creates its empty schema.
+    pub async fn begin_generation(&self, account: i64, origin: &str, now_ms: i64, lease_until: i64) -> Result<NewGeneration> {
+        let locked = self.lock(account).await?;
+        let row = locked.tx.query_opt("SELECT next_generation FROM {s}.collections WHERE account = ?", params![account]).await?;
+        let number = row.ok_or_else(|| StoreError::Gone("collection row".into()))?.int32(0)?;
+        let schema = format!("{}_{account:x}_{number}", self.schema_prefix);
+        let tx = &locked.tx;
+        tx.execute("UPDATE {s}.collections SET next_generation = ? WHERE account = ?", params![number + 1, account]).await?;
+        tx.execute(
+            "INSERT INTO {s}.generations (account, number, schema_name, state, lease_until, created, replaced, origin, loaded_modified, \
+             schema_version, crt, modified, schema_modified, usn, last_sync, scheduler_version, creation_offset, notes, cards, revlog, \
+             notetypes, decks, presets) VALUES (?, ?, ?, 'loading', ?, ?, 0, ?, 0, ?, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)",
+            params![account, number, schema.as_str(), lease_until, now_ms, origin, crate::collection::SCHEMA_VERSION],
+        )
+        .await?;
+        let base = locked.state.current.as_ref().map(base_of);
+        locked.tx.commit().await?;
+        self.db.create_schema(&schema).await?;
+        Ok(NewGeneration { account, number, schema, base })
+    }
+
+    /// Prolongs the lease of a generation that is still being loaded. False when it is not ours any more.
+    pub async fn extend_lease(&self, new: &NewGeneration, lease_until: i64) -> Result<bool> {
+        let changed = self
+            .db
+            .execute(
+                "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state = 'loading'",
+                params![lease_until, new.account, new.number],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Puts a loaded generation in the place of the current one, which becomes `kept`, and ends the account's running sync.
+    ///
+    /// `loaded` says what was loaded. Nothing happens when the collection was changed since the load began.
+    pub async fn switch(&self, new: &NewGeneration, loaded: &Current, now_ms: i64) -> Result<Switched> {
+        let locked = self.lock(new.account).await?;
+        if locked.state.current.as_ref().map(base_of) != new.base {
+            locked.tx.rollback().await?;
+            return Ok(Switched::ChangedMeanwhile);
+        }
+        let taken = locked
+            .tx
+            .execute(
+                "UPDATE {s}.generations SET state = 'current', loaded_modified = ? WHERE account = ? AND number = ? AND state = 'loading'",
+                params![loaded.stamps.modified, new.account, new.number],
+            )
+            .await?;
+        if taken != 1 {
+            locked.tx.rollback().await?;
+            return Ok(Switched::LeaseLost);
+        }
+        locked.put_current(loaded).await?;
+        locked.replace_current(new.number, now_ms).await?;
+        locked.tx.commit().await?;
+        Ok(Switched::Done)
+    }
+
+    /// Gives up a generation that was being loaded.
+    pub async fn abandon(&self, new: &NewGeneration) -> Result<()> {
+        if self.give_up(new.account, new.number, GenerationState::Loading).await? {
+            self.remove_dropping(new.account, new.number, &new.schema).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody is loading a new generation of this collection at the moment.
+    pub async fn is_loading(&self, account: i64, now_ms: i64) -> Result<bool> {
+        let row = self
+            .db
+            .query_opt(
+                "SELECT number FROM {s}.generations WHERE account = ? AND state = 'loading' AND lease_until > ? LIMIT 1",
+                params![account, now_ms],
+            )
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// All generations of an account, newest first.
+    pub async fn generations(&self, account: i64) -> Result<Vec<Generation>> {
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? ORDER BY number DESC");
+        self.db.query(&sql, params![account]).await?.iter().map(from_row).collect()
+    }
+
+    /// Puts a kept generation back in use. The one that is current now becomes `kept` in turn.
+    ///
+    /// The modification stamp is always new, so that every client notices. The schema stamp and usn stay when nobody has changed the
+    /// collection since the replacement that is undone: then only the device that made it is asked what to do. Otherwise the schema
+    /// stamp is new too, and every device makes one one-way sync.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] when there is no such kept generation.
+    pub async fn restore(&self, account: i64, number: i32, now_ms: i64) -> Result<Stamps> {
+        let locked = self.lock(account).await?;
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? AND state IN ('kept', 'current') ORDER BY number");
+        let all: Vec<Generation> = locked.tx.query(&sql, params![account]).await?.iter().map(from_row).collect::<Result<_>>()?;
+        let found = all.iter().find(|g| g.number == number && g.state == GenerationState::Kept);
+        let Some(wanted) = found else {
+            locked.tx.rollback().await?;
+            return Err(StoreError::Gone(format!("there is no kept generation {number}")));
+        };
+        let current = all.iter().find(|g| g.state == GenerationState::Current);
+        let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
+        let was_replaced_by_current = current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
+        let newest = all.iter().map(|g| g.stamps.modified.max(g.stamps.schema_modified)).max().unwrap_or(0);
+        let mut stamps = wanted.stamps;
+        stamps.modified = now_ms.max(newest + 1);
+        if !(untouched && was_replaced_by_current) {
+            stamps.schema_modified = stamps.modified;
+        }
+        locked
+            .tx
+            .execute(
+                "UPDATE {s}.generations SET state = 'current', replaced = 0, origin = 'restore', loaded_modified = ?, modified = ?, \
+                 schema_modified = ? WHERE account = ? AND number = ?",
+                params![stamps.modified, stamps.modified, stamps.schema_modified, account, number],
+            )
+            .await?;
+        locked.replace_current(number, now_ms).await?;
+        locked.tx.commit().await?;
+        Ok(stamps)
+    }
+
+    /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off, and kept ones that are older
+    /// than `kept_since` or more than `kept_count` per account.
+    pub async fn outdated_generations(&self, now_ms: i64, kept_since: i64, kept_count: i64) -> Result<Vec<Generation>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {{s}}.generations g WHERE state = 'dropping' OR (state = 'loading' AND lease_until < ?) \
+             OR (state = 'kept' AND (replaced < ? OR (SELECT COUNT(*) FROM {{s}}.generations o WHERE o.account = g.account \
+             AND o.state = 'kept' AND o.replaced > g.replaced) >= ?)) LIMIT 1000"
+        );
+        self.db.query(&sql, params![now_ms, kept_since, kept_count]).await?.iter().map(from_row).collect()
+    }
+
+    /// Removes a generation for good: first out of use under the lock, then its schema, then its row. Never the current one.
+    pub async fn remove_generation(&self, generation: &Generation) -> Result<()> {
+        let Generation { account, number, schema, state, .. } = generation;
+        if *state == GenerationState::Dropping || self.give_up(*account, *number, *state).await? {
+            self.remove_dropping(*account, *number, schema).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything that is stored of an account: rows, schemas, media index. May be repeated.
+    pub async fn delete_collection(&self, account: i64) -> Result<()> {
+        let tx = self.db.begin().await?;
+        tx.execute("UPDATE {s}.generations SET state = 'dropping' WHERE account = ?", params![account]).await?;
+        for table in ["sync_sessions", "sync_staged", "sync_finished", "media", "media_state", "collections"] {
+            tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;
+        }
+        tx.commit().await?;
+        for generation in self.generations(account).await? {
+            self.remove_dropping(account, generation.number, &generation.schema).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, account: i64, number: i32, from: GenerationState) -> Result<bool> {
+        let locked = self.lock(account).await?;
+        let changed = locked
+            .tx
+            .execute(
+                "UPDATE {s}.generations SET state = 'dropping' WHERE account = ? AND number = ? AND state = ?",
+                params![account, number, from.name()],
+            )
+            .await?;
+        locked.tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    async fn remove_dropping(&self, account: i64, number: i32, schema: &str) -> Result<()> {
+        self.db.drop_schema(schema).await?;
+        let sql = "DELETE FROM {s}.generations WHERE account = ? AND number = ? AND state = 'dropping'";
+        self.db.execute(sql, params![account, number]).await.map(drop)
+    }
+}
+
+impl Locked {
+    /// Points the collection at generation `number`, keeps the one before, and ends the running sync, which was based on it.
+    async fn replace_current(&self, number: i32, now_ms: i64) -> Result<()> {
+        let account = self.state.account;
+        if let Some(old) = &self.state.current {
+            self.tx
+                .execute(
+                    "UPDATE {s}.generations SET state = 'kept', replaced = ? WHERE account = ? AND number = ?",
+                    params![now_ms, account, old.number],
+                )
+                .await?;
+        }
+        self.tx.execute("UPDATE {s}.collections SET generation = ? WHERE account = ?", params![number, account]).await?;
+        self.end_session().await
+    }
+}
+
+fn base_of(current: &Current) -> (i32, i64, i32) {
+    (current.number, current.stamps.modified, current.stamps.usn)
+}
+
+fn from_row(row: &Row) -> Result<Generation> {
+    Ok(Generation {
+        account: row.int(0)?,
+        number: row.int32(1)?,
+        schema: row.text(2)?,
+        state: GenerationState::from_name(&row.text(3)?)?,
+        created: row.int(4)?,
+        replaced: row.int(5)?,
+        origin: row.text(6)?,
+        stamps: Stamps {
+            created: row.int(7)?,
+            modified: row.int(8)?,
+            schema_modified: row.int(9)?,
+            usn: row.int32(10)?,
+            last_sync: row.int(11)?,
+        },
+        counts: Counts {
+            notes: row.int(12)?,
+            cards: row.int(13)?,
+            revlog: row.int(14)?,
+            notetypes: row.int(15)?,
+            decks: row.int(16)?,
+            presets: row.int(17)?,
+        },
+        loaded_modified: row.int(18)?,
+    })
+}
+
+impl CollectionState {
+    /// The stamps to announce: those of the current generation, or those of an account without data.
+    pub fn stamps(&self) -> Stamps {
+        match &self.current {
+            Some(current) => current.stamps,
+            None => Stamps { schema_modified: self.empty_schema_modified, ..Stamps::default() },
+        }
+    }
+}

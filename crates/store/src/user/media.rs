@@ -1,0 +1,1 @@
+//! The media index of each account.

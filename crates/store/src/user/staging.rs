@@ -1,0 +1,111 @@
+//! What a running sync has sent so far, in numbered pieces, until `finish` applies all of it in one transaction.
+
+use super::UserDb;
+use super::sessions::Session;
+use crate::engine::{Kind, Table, Tx, Value};
+use crate::error::{Result, StoreError};
+use crate::params;
+
+/// What a piece holds. The bytes are made and read by the sync surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PieceKind {
+    Graves,
+    /// Notetypes, decks, presets, tags, config and the creation stamp.
+    Changes,
+    /// Cards, notes and reviews.
+    Rows,
+}
+
+impl PieceKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Graves => "graves",
+            Self::Changes => "changes",
+            Self::Rows => "rows",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self> {
+        [Self::Graves, Self::Changes, Self::Rows]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| StoreError::Internal(format!("unknown kind of staged piece {name:?}")))
+    }
+}
+
+/// Pieces read at a time, so that a large sync does not have to fit into memory.
+const PAGE: i64 = 8;
+
+const TABLE: Table = Table {
+    name: "sync_staged",
+    columns: &[("account", Kind::Int), ("number", Kind::Int), ("kind", Kind::Text), ("body", Kind::Bytes)],
+    key: &["account", "number"],
+};
+
+impl UserDb {
+    /// Appends pieces and counts them in the session's row, in one transaction. `session` is what the caller has read before, with
+    /// `staged_graves` and `notetype_shapes` as they shall be afterwards.
+    ///
+    /// False when the sync is no longer running, or another request of it came in between: nothing was staged then.
+    pub async fn stage(&self, session: &Session, kind: PieceKind, pieces: Vec<Vec<u8>>, now_ms: i64) -> Result<bool> {
+        let bytes: usize = pieces.iter().map(Vec::len).sum();
+        let count = i32::try_from(pieces.len()).map_err(|_| StoreError::Internal("too many pieces".into()))?;
+        let (tx, _) = self.db.begin_with(vec![]).await?;
+        // A verdict was about what had been staged before.
+        let changed = tx
+            .execute(
+                "UPDATE {s}.sync_sessions SET pieces = pieces + ?, staged_bytes = staged_bytes + ?, staged_graves = ?, notetype_shapes = ?, \
+                 last_seen = ?, verdict = 'none' WHERE account = ? AND session_key = ? AND pieces = ?",
+                params![
+                    count,
+                    bytes as i64,
+                    session.staged_graves,
+                    session.notetype_shapes.as_str(),
+                    now_ms,
+                    session.account,
+                    session.session_key.as_str(),
+                    session.pieces
+                ],
+            )
+            .await?;
+        if changed != 1 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let rows = pieces
+            .into_iter()
+            .zip(session.pieces..)
+            .map(|(body, number)| vec![session.account.into(), number.into(), kind.name().into(), Value::Bytes(body)])
+            .collect();
+        tx.insert_new("{s}", &TABLE, rows).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The staged pieces of one kind, a page at a time: those numbered from `from` on, with the number to go on from. An empty page ends it.
+    pub async fn staged(&self, session: &Session, kind: PieceKind, from: i32) -> Result<(Vec<Vec<u8>>, i32)> {
+        let sql = "SELECT number, body FROM {s}.sync_staged WHERE account = ? AND number >= ? AND kind = ? ORDER BY number LIMIT ?";
+        let rows = self.db.query(sql, params![session.account, from, kind.name(), PAGE]).await?;
+        let mut next = from;
+        let mut bodies = Vec::with_capacity(rows.len());
+        for row in rows {
+            next = row.int32(0)? + 1;
+            bodies.push(row.bytes(1)?);
+        }
+        Ok((bodies, next))
+    }
+
+    /// All staged pieces from `from` on, a page at a time, seen by the transaction that applies them.
+    pub async fn staged_in(&self, tx: &Tx, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
+        let sql = "SELECT kind, body, number FROM {s}.sync_staged WHERE account = ? AND number >= ? ORDER BY number LIMIT ?";
+        let rows = tx.query(sql, params![session.account, from, PAGE]).await?;
+        let mut pieces = Vec::with_capacity(rows.len());
+        for (row, expected) in rows.iter().zip(from..) {
+            if row.int32(2)? != expected {
+                return Err(StoreError::Internal(format!("staged piece {expected} is missing")));
+            }
+            pieces.push((PieceKind::from_name(&row.text(0)?)?, row.bytes(1)?));
+        }
+        Ok(pieces)
+    }
+}
