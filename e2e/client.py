@@ -85,8 +85,10 @@ class Device:
 
     def _after_sync(self):
         self.col._clear_caches()
-        if self._holds_transaction() and self.col.db is not None:
+        if self._holds_transaction():
             self.col.db.begin()
+        # The scheduler version may have come with the other side's config.
+        self.col._load_scheduler()
 
     def save(self):
         if self._holds_transaction():
