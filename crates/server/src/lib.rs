@@ -1,3 +1,5 @@
 //! The server: configuration, commands, and the surfaces that clients talk to.
 
+pub mod clock;
 pub mod config;
+pub mod embedded;

@@ -1,0 +1,95 @@
+//! The clock. Everything that needs the time is given one, so that tests can turn it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time: the system's, or one that a test sets. Clones show the same time.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still until it is set.
+    pub fn fixed(ms: i64) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(ms))))
+    }
+
+    /// Milliseconds since the epoch.
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask the system")]
+    pub fn now_ms(&self) -> i64 {
+        match &self.0 {
+            Some(fixed) => fixed.load(Ordering::Relaxed),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
+
+    /// Sets a fixed clock. Has no effect on the system's.
+    pub fn set(&self, ms: i64) {
+        if let Some(fixed) = &self.0 {
+            fixed.store(ms, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A moment as people read it, in UTC: `2026-11-22 23:54:56`.
+pub fn readable_time(ms: i64) -> String {
+    let (year, month, day, seconds) = split(ms);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A moment as part of a file's name, in UTC: `20261122-235456`.
+pub fn file_name_time(ms: i64) -> String {
+    readable_time(ms).replace(['-', ':'], "").replace(' ', "-")
+}
+
+/// Year, month, day and the seconds of the day, in the Gregorian calendar.
+fn split(ms: i64) -> (i64, i64, i64, i64) {
+    let seconds = ms.div_euclid(1000);
+    let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Years are counted from March, so that the leap day is a year's last: a day of such a year then tells its month by division.
+    // 719_468 days lie between 0000-03-01 and 1970-01-01; the calendar repeats every 400 years, which have 146_097 days.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day, second_of_day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        let cases = [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_400_000, "2000-02-29 00:00:00"),
+            (1_795_391_696_999, "2026-11-22 23:54:56"),
+            (4_107_542_399_000, "2100-02-28 23:59:59"),
+            (4_107_542_400_000, "2100-03-01 00:00:00"),
+            (-1000, "1969-12-31 23:59:59"),
+        ];
+        for (ms, want) in cases {
+            assert_eq!(readable_time(ms), want);
+        }
+        assert_eq!(file_name_time(1_795_391_696_999), "20261122-235456");
+    }
+
+    #[test]
+    fn a_fixed_clock_is_shared() {
+        let clock = Clock::fixed(5);
+        let same = clock.clone();
+        same.set(7);
+        assert_eq!(clock.now_ms(), 7);
+        assert!(Clock::system().now_ms() > 1_700_000_000_000);
+    }
+}
