@@ -19,7 +19,9 @@ pub enum FileError {
     TooNew { version: i64 },
     #[error("the collection file was left in the middle of an upgrade (version {version}). Open it in Anki once, then try again")]
     Unfinished { version: i64 },
-    #[error("the collection file contains something that Anki collections never do ({what}). Use Tools > Check Database in Anki, and remove add-ons that change the database")]
+    #[error(
+        "the collection file contains something that Anki collections never do ({what}). Use Tools > Check Database in Anki, and remove add-ons that change the database"
+    )]
     Forbidden { what: String },
     #[error("the collection file is damaged ({detail}). Use Tools > Check Database in Anki, or restore a backup, then try again")]
     Damaged { detail: String },

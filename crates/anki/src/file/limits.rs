@@ -19,9 +19,6 @@ impl Default for Limits {
 
 impl fmt::Debug for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limits")
-            .field("max_bytes", &self.max_bytes)
-            .field("max_value_bytes", &self.max_value_bytes)
-            .finish_non_exhaustive()
+        f.debug_struct("Limits").field("max_bytes", &self.max_bytes).field("max_value_bytes", &self.max_value_bytes).finish_non_exhaustive()
     }
 }

@@ -3,16 +3,26 @@
 //! [`CollectionFile`] reads one, [`FileWriter`] makes one, both in schema 11 and in schema 18. The objects that schema 18 keeps
 //! as protobuf are handed out, and taken, as the schema-11 JSON of the sync protocol.
 
+mod blobs;
+mod cells;
+mod connection;
 mod error;
+mod extra;
+mod inspect;
 mod limits;
+mod objects;
 mod open;
 mod repairs;
+mod rows;
+mod small;
+mod unique;
 mod write;
 
 pub use error::FileError;
 pub use limits::Limits;
-pub use open::{CollectionFile, Counts, Scheduler};
+pub use open::{CollectionFile, Counts};
 pub use repairs::Repairs;
+pub use small::Scheduler;
 pub use write::FileWriter;
 
 /// The layout of a collection file. The versions between the two exist only in the middle of an upgrade.

@@ -1,21 +1,24 @@
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
-use super::{FileError, Limits, Repairs, Schema};
-use crate::model::{Card, ConfigEntry, Deck, Grave, Note, Notetype, Preset, Review, Stamps, Tag};
+use rusqlite::OptionalExtension;
+
+use super::{FileError, Limits, Repairs, Schema, cells::Cells, connection::ReadConnection, inspect};
+use crate::model::{Stamps, Usn};
 
 /// A collection file opened for reading.
 ///
 /// Each method works on a database connection of its own, so several threads can read several tables of one file at a time.
 #[derive(Debug)]
-pub struct CollectionFile {}
-
-/// What `meta` must know about the scheduler of a collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scheduler {
-    /// 1, 2 or 3.
-    pub version: i32,
-    /// Whether the timezone of creation is recorded (config `creationOffset`), which clients before sync version 10 do not know.
-    pub has_creation_offset: bool,
+pub struct CollectionFile {
+    path: PathBuf,
+    bytes: u64,
+    limits: Limits,
+    schema: Schema,
+    stamps: Stamps,
+    repairs: Mutex<Repairs>,
 }
 
 /// Numbers of rows.
@@ -28,83 +31,93 @@ pub struct Counts {
 }
 
 impl CollectionFile {
-    /// Opens a file that somebody else made, and refuses what is damaged or not a collection.
+    /// Opens a file that somebody else made, and refuses what is damaged, not a collection, or could make SQLite run code.
     ///
     /// The file must be a private copy: the journal mode in its header is set to one that needs no second file.
+    ///
+    /// # Errors
+    /// A refusal says what is wrong in words for the owner of the file, see [`FileError`].
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, FileError> {
-        let _ = (path, limits);
-        Err(FileError::Empty)
+        let bytes = inspect::header(path, limits)?;
+        let connection = ReadConnection::open(path, bytes, limits)?;
+        inspect::objects(&connection)?;
+        inspect::require_tables(&connection, ["col"].into_iter())?;
+        let mut repairs = Repairs::default();
+        let (version, stamps) = read_col(&connection, &mut repairs)?;
+        let schema = match version {
+            11 => Schema::V11,
+            18 => Schema::V18,
+            ..11 => return Err(FileError::TooOld { version }),
+            14..=17 => return Err(FileError::Unfinished { version }),
+            _ => return Err(FileError::TooNew { version }),
+        };
+        inspect::require_tables(&connection, inspect::tables(schema))?;
+        inspect::quick_check(&connection, schema)?;
+        Ok(Self { path: path.to_owned(), bytes, limits: limits.clone(), schema, stamps, repairs: Mutex::new(repairs) })
     }
 
+    /// The layout that the file has.
     pub fn schema(&self) -> Schema {
-        Schema::V11
+        self.schema
     }
 
+    /// The stamps of the `col` row.
     pub fn stamps(&self) -> Stamps {
-        Stamps::default()
+        self.stamps
     }
 
-    pub fn scheduler(&self) -> Result<Scheduler, FileError> {
-        Err(FileError::Empty)
-    }
-
+    /// Counts rows without reading them. Rows that the readers leave out are counted too.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
     pub fn counts(&self) -> Result<Counts, FileError> {
-        Err(FileError::Empty)
+        let connection = self.connect()?;
+        let count = |table: &str| {
+            // An index may be damaged without anybody noticing, so the table itself is counted.
+            let query = format!("SELECT count(*) FROM {table} NOT INDEXED");
+            let rows = connection.run(|sqlite| sqlite.query_row(&query, [], |row| row.get::<_, i64>(0)))?;
+            Ok::<_, FileError>(rows.unsigned_abs())
+        };
+        Ok(Counts { cards: count("cards")?, notes: count("notes")?, reviews: count("revlog")?, graves: count("graves")? })
     }
 
-    pub fn notetypes(&self) -> Result<Vec<Notetype>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    pub fn decks(&self) -> Result<Vec<Deck>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    pub fn presets(&self) -> Result<Vec<Preset>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    pub fn tags(&self) -> Result<Vec<Tag>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    pub fn config(&self) -> Result<Vec<ConfigEntry>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    pub fn graves(&self) -> Result<Vec<Grave>, FileError> {
-        Err(FileError::Empty)
-    }
-
-    /// Hands out every note in the order of ids, in one reused [`Note`].
-    pub fn for_each_note<E: From<FileError>>(
-        &self,
-        take: impl FnMut(&Note) -> Result<(), E>,
-    ) -> Result<(), E> {
-        drop(take);
-        Err(FileError::Empty.into())
-    }
-
-    /// Hands out every card in the order of ids, in one reused [`Card`].
-    pub fn for_each_card<E: From<FileError>>(
-        &self,
-        take: impl FnMut(&Card) -> Result<(), E>,
-    ) -> Result<(), E> {
-        drop(take);
-        Err(FileError::Empty.into())
-    }
-
-    /// Hands out every review in the order of ids, in one reused [`Review`].
-    pub fn for_each_review<E: From<FileError>>(
-        &self,
-        take: impl FnMut(&Review) -> Result<(), E>,
-    ) -> Result<(), E> {
-        drop(take);
-        Err(FileError::Empty.into())
-    }
-
-    /// What was put right by the methods called so far.
+    /// What was put right by all methods that were called so far.
     pub fn repairs(&self) -> Repairs {
-        Repairs::default()
+        *self.repairs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn connect(&self) -> Result<ReadConnection, FileError> {
+        ReadConnection::open(&self.path, self.bytes, &self.limits)
+    }
+
+    pub(super) fn report(&self, repairs: &Repairs) {
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).add(repairs);
+    }
+}
+
+fn read_col(connection: &ReadConnection, repairs: &mut Repairs) -> Result<(i64, Stamps), FileError> {
+    let row = connection.run(|sqlite| {
+        let mut query = sqlite.prepare("SELECT col.ver, col.crt, col.mod, col.scm, col.usn, col.ls FROM col ORDER BY rowid LIMIT 1")?;
+        query
+            .query_row([], |row| {
+                let mut cells = Cells { row, repairs, usn: 0 };
+                let stamps = Stamps {
+                    created: cells.integer(1)?,
+                    modified: cells.integer(2)?,
+                    schema_modified: cells.integer(3)?,
+                    usn: cells.usn(4)?,
+                    last_sync: cells.integer(5)?,
+                };
+                Ok((cells.integer(0)?, stamps))
+            })
+            .optional()
+    })?;
+    row.ok_or_else(|| FileError::NotACollection { missing: "its one row of table \"col\"".to_owned() })
+}
+
+impl CollectionFile {
+    /// The usn of the collection.
+    pub(super) fn usn(&self) -> Usn {
+        self.stamps.usn
     }
 }

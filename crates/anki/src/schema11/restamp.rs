@@ -23,6 +23,8 @@ pub struct Restamp<'a> {
 pub trait Restampable {
     /// The columns and the text to keep in agreement.
     fn parts(&mut self) -> Parts<'_>;
+
+    fn id_and_usn(&self) -> (i64, Usn);
 }
 
 /// The columns of an object that repeat keys of its JSON text, and the text.
@@ -46,6 +48,10 @@ macro_rules! restampable {
                     usn: &mut self.usn,
                     json: &mut self.json,
                 }
+            }
+
+            fn id_and_usn(&self) -> (i64, Usn) {
+                (self.id, self.usn)
             }
         }
     )*};

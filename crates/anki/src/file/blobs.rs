@@ -1,0 +1,162 @@
+//! The protobuf blobs of schema 18, from and to the model's JSON.
+
+use prost::Message;
+use serde_json::{Map, Value};
+
+use super::extra::{Extra, Shape};
+use crate::{
+    model::{Deck, Notetype, Preset, Usn},
+    names,
+    schema11::{
+        self, SchemaError,
+        deck::{self, TypedDeck},
+        messages::{DeckCommon, DeckKind, FieldConfig, NotetypeConfig, PresetConfig, TemplateConfig},
+        notetype::{self, TypedNotetype},
+        preset::{self, TypedPreset},
+    },
+};
+
+const FLAT: Shape = Shape(&[]);
+/// The kind's `normal` and `filtered`, and the day limits inside `normal`.
+const DECK_KIND: Shape = Shape(&[(1, Shape(&[(8, FLAT), (9, FLAT)])), (2, FLAT)]);
+
+/// How the blobs of an object are numbered in its extra fields.
+mod blob {
+    pub(super) const COMMON: u32 = 0;
+    pub(super) const KIND: u32 = 1;
+    pub(super) const CONFIG: u32 = 0;
+
+    pub(super) fn field(ord: u32) -> u32 {
+        ord * 2 + 1
+    }
+
+    pub(super) fn template(ord: u32) -> u32 {
+        ord * 2 + 2
+    }
+}
+
+/// A row of a table that has an id, a name, stamps and one blob or two.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row<B> {
+    pub(super) id: i64,
+    /// Deck names have U+001F between their levels.
+    pub(super) name: String,
+    pub(super) mtime: i64,
+    pub(super) usn: Usn,
+    pub(super) blobs: B,
+}
+
+/// `decks.common` and `decks.kind`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DeckBlobs {
+    pub(super) common: Vec<u8>,
+    pub(super) kind: Vec<u8>,
+}
+
+/// `notetypes.config` and the name and `config` of its `fields` and `templates`, in the order of their ordinals.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NotetypeBlobs {
+    pub(super) config: Vec<u8>,
+    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) templates: Vec<(String, Vec<u8>)>,
+}
+
+pub(super) fn read_deck(row: &Row<DeckBlobs>) -> Result<Deck, SchemaError> {
+    let typed = TypedDeck {
+        id: row.id,
+        name: names::to_human_deck_name(&row.name),
+        mtime: row.mtime,
+        usn: row.usn,
+        common: decode::<DeckCommon>("common", &row.blobs.common)?,
+        kind: decode::<DeckKind>("kind", &row.blobs.kind)?,
+    };
+    let mut object = deck::write(&typed);
+    let from_json = deck::read(&mut object)?;
+    let mut extra = Extra::default();
+    extra.compare(blob::COMMON, &row.blobs.common, &from_json.common.encode_to_vec(), &FLAT);
+    extra.compare(blob::KIND, &row.blobs.kind, &from_json.kind.encode_to_vec(), &DECK_KIND);
+    Ok(Deck { extra: extra.store(), ..schema11::any_deck(object)? })
+}
+
+pub(super) fn write_deck(model: &Deck) -> Result<Row<DeckBlobs>, SchemaError> {
+    let typed = deck::read(&mut parse(&model.json)?)?;
+    let extra = Extra::load(model.extra.as_deref());
+    let blobs = DeckBlobs {
+        common: extra.apply(blob::COMMON, typed.common.encode_to_vec()),
+        kind: extra.apply(blob::KIND, typed.kind.encode_to_vec()),
+    };
+    Ok(Row { id: model.id, name: names::to_native_deck_name(&model.name), mtime: model.mtime, usn: model.usn, blobs })
+}
+
+pub(super) fn read_preset(row: &Row<Vec<u8>>) -> Result<Preset, SchemaError> {
+    let typed = TypedPreset {
+        id: row.id,
+        name: row.name.clone(),
+        mtime: row.mtime,
+        usn: row.usn,
+        config: decode::<PresetConfig>("config", &row.blobs)?,
+    };
+    let mut object = preset::write(&typed);
+    let from_json = preset::read(&mut object)?;
+    let mut extra = Extra::default();
+    extra.compare(blob::CONFIG, &row.blobs, &from_json.config.encode_to_vec(), &FLAT);
+    Ok(Preset { extra: extra.store(), ..schema11::any_preset(object)? })
+}
+
+pub(super) fn write_preset(model: &Preset) -> Result<Row<Vec<u8>>, SchemaError> {
+    let typed = preset::read(&mut parse(&model.json)?)?;
+    let extra = Extra::load(model.extra.as_deref());
+    let blobs = extra.apply(blob::CONFIG, typed.config.encode_to_vec());
+    Ok(Row { id: model.id, name: model.name.clone(), mtime: model.mtime, usn: model.usn, blobs })
+}
+
+pub(super) fn read_notetype(row: &Row<NotetypeBlobs>) -> Result<Notetype, SchemaError> {
+    let typed = TypedNotetype {
+        id: row.id,
+        name: row.name.clone(),
+        mtime: row.mtime,
+        usn: row.usn,
+        config: decode::<NotetypeConfig>("config", &row.blobs.config)?,
+        fields: decode_each::<FieldConfig>("fields", &row.blobs.fields)?,
+        templates: decode_each::<TemplateConfig>("templates", &row.blobs.templates)?,
+    };
+    let mut object = notetype::write(&typed);
+    let from_json = notetype::read(&mut object)?;
+    let mut extra = Extra::default();
+    extra.compare(blob::CONFIG, &row.blobs.config, &from_json.config.encode_to_vec(), &FLAT);
+    for (ord, ((_, original), (_, from_json))) in (0..).zip(row.blobs.fields.iter().zip(&from_json.fields)) {
+        extra.compare(blob::field(ord), original, &from_json.encode_to_vec(), &FLAT);
+    }
+    for (ord, ((_, original), (_, from_json))) in (0..).zip(row.blobs.templates.iter().zip(&from_json.templates)) {
+        extra.compare(blob::template(ord), original, &from_json.encode_to_vec(), &FLAT);
+    }
+    Ok(Notetype { extra: extra.store(), ..schema11::any_notetype(object)? })
+}
+
+pub(super) fn write_notetype(model: &Notetype) -> Result<Row<NotetypeBlobs>, SchemaError> {
+    let typed = notetype::read(&mut parse(&model.json)?)?;
+    let extra = Extra::load(model.extra.as_deref());
+    let fields = (0..).zip(typed.fields).map(|(ord, (name, config))| (name, extra.apply(blob::field(ord), config.encode_to_vec())));
+    let templates =
+        (0..).zip(typed.templates).map(|(ord, (name, config))| (name, extra.apply(blob::template(ord), config.encode_to_vec())));
+    let blobs = NotetypeBlobs {
+        config: extra.apply(blob::CONFIG, typed.config.encode_to_vec()),
+        fields: fields.collect(),
+        templates: templates.collect(),
+    };
+    Ok(Row { id: model.id, name: model.name.clone(), mtime: model.mtime, usn: model.usn, blobs })
+}
+
+/// The object in a model's JSON text.
+pub(super) fn parse(json: &str) -> Result<Map<String, Value>, SchemaError> {
+    serde_json::from_str(json).map_err(|error| SchemaError::new("", format!("not a JSON object: {error}")))
+}
+
+fn decode<M: Message + Default>(column: &str, bytes: &[u8]) -> Result<M, SchemaError> {
+    M::decode(bytes).map_err(|error| SchemaError::new(column, format!("not readable as protobuf: {error}")))
+}
+
+fn decode_each<M: Message + Default>(table: &str, rows: &[(String, Vec<u8>)]) -> Result<Vec<(String, M)>, SchemaError> {
+    let rows = rows.iter().enumerate();
+    rows.map(|(ord, (name, config))| Ok((name.clone(), decode(&format!("{table}[{ord}]"), config)?))).collect()
+}
