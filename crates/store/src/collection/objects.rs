@@ -1,7 +1,7 @@
 //! Notetypes, decks and presets.
 
 use super::tables::{DECKS, NOTETYPES, PRESETS};
-use super::{Collection, StoredStamp};
+use super::Collection;
 use crate::engine::{Row, RowEncoder, Table, Value};
 use crate::error::Result;
 use crate::params;
@@ -9,17 +9,18 @@ use anki::model::{Deck, Notetype, Preset, Usn};
 use anki::names;
 use std::collections::HashMap;
 
-/// What merging needs to know of a stored deck or notetype.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What merging needs to know of a stored notetype, deck or preset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectRow {
     pub id: i64,
-    pub name: String,
+    /// [`names::key`] of its name.
+    pub name_key: i64,
     /// Seconds since the epoch.
     pub modified: i64,
 }
 
 macro_rules! objects {
-    ($table:ident, $object:ident, $from_row:ident, $values:ident; $all:ident, $since:ident, $names:ident, $stamps:ident, $put:ident, $delete:ident) => {
+    ($table:ident, $object:ident, $from_row:ident, $values:ident; $all:ident, $since:ident, $rows:ident, $existing:ident, $put:ident, $delete:ident) => {
         /// All of them, in the order of their ids.
         pub async fn $all(&self) -> Result<Vec<$object>> {
             let sql = format!("SELECT {} FROM {{c}}.{} ORDER BY id", $table.column_list(), $table.name);
@@ -31,14 +32,14 @@ macro_rules! objects {
             self.json_since(&$table, usn).await
         }
 
-        /// Id, name and modification time of all of them.
-        pub async fn $names(&self) -> Result<Vec<ObjectRow>> {
+        /// Id, name key and modification time of all of them.
+        pub async fn $rows(&self) -> Result<Vec<ObjectRow>> {
             self.object_rows(&$table).await
         }
 
-        /// Usn and modification time of those of `ids` that exist.
-        pub async fn $stamps(&self, ids: &[i64]) -> Result<HashMap<i64, StoredStamp>> {
-            self.stamps($table.name, ids).await
+        /// Those of `ids` that exist.
+        pub async fn $existing(&self, ids: &[i64]) -> Result<Vec<i64>> {
+            self.existing($table.name, ids).await
         }
 
         /// Writes them, replacing those that exist. No id may occur twice.
@@ -54,9 +55,9 @@ macro_rules! objects {
 }
 
 impl Collection<'_> {
-    objects!(NOTETYPES, Notetype, notetype_from_row, notetype_values; notetypes, notetypes_since, notetype_names, notetype_stamps, put_notetypes, delete_notetypes);
-    objects!(DECKS, Deck, deck_from_row, deck_values; decks, decks_since, deck_names, deck_stamps, put_decks, delete_decks);
-    objects!(PRESETS, Preset, preset_from_row, preset_values; presets, presets_since, preset_names, preset_stamps, put_presets, delete_presets);
+    objects!(NOTETYPES, Notetype, notetype_from_row, notetype_values; notetypes, notetypes_since, notetype_rows, existing_notetypes, put_notetypes, delete_notetypes);
+    objects!(DECKS, Deck, deck_from_row, deck_values; decks, decks_since, deck_rows, existing_decks, put_decks, delete_decks);
+    objects!(PRESETS, Preset, preset_from_row, preset_values; presets, presets_since, preset_rows, existing_presets, put_presets, delete_presets);
 
     /// Field count and sort field of those notetypes of `ids` that exist.
     pub async fn notetype_shapes(&self, ids: &[i64]) -> Result<HashMap<i64, (i32, i32)>> {
@@ -79,9 +80,9 @@ impl Collection<'_> {
     }
 
     async fn object_rows(&self, table: &Table) -> Result<Vec<ObjectRow>> {
-        let sql = format!("SELECT id, name, modified FROM {{c}}.{} ORDER BY id", table.name);
+        let sql = format!("SELECT id, name_key, modified FROM {{c}}.{} ORDER BY id", table.name);
         let rows = self.query(&sql, vec![]).await?;
-        rows.iter().map(|row| Ok(ObjectRow { id: row.int(0)?, name: row.text(1)?, modified: row.int(2)? })).collect()
+        rows.iter().map(|row| Ok(ObjectRow { id: row.int(0)?, name_key: row.int(1)?, modified: row.int(2)? })).collect()
     }
 }
 

@@ -11,15 +11,17 @@ pub enum Verdict {
     /// The client did not ask (yet).
     None,
     Ok,
-    Bad,
+    /// It was asked and then sent more.
+    Stale,
 }
 
 impl Verdict {
+    /// The word that the table holds.
     fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Ok => "ok",
-            Self::Bad => "bad",
+            Self::Stale => "stale",
         }
     }
 }
@@ -91,13 +93,13 @@ impl UserDb {
         Ok(changed == 1)
     }
 
-    /// Stores the verdict of the sanity check for what is staged so far. False when the sync is no longer running or more was staged meanwhile.
-    pub async fn put_verdict(&self, session: &Session, verdict: Verdict, expected_counts: &str, now_ms: i64) -> Result<bool> {
+    /// Stores that the client counts as we do, for what is staged so far. False when the sync is no longer running or more was staged meanwhile.
+    pub async fn put_counts_agree(&self, session: &Session, expected_counts: &str, now_ms: i64) -> Result<bool> {
         let changed = self
             .db
             .execute(
-                "UPDATE {s}.sync_sessions SET verdict = ?, expected_counts = ?, last_seen = ? WHERE account = ? AND session_key = ? AND pieces = ?",
-                params![verdict.name(), expected_counts, now_ms, session.account, session.session_key.as_str(), session.pieces],
+                "UPDATE {s}.sync_sessions SET verdict = 'ok', expected_counts = ?, last_seen = ? WHERE account = ? AND session_key = ? AND pieces = ?",
+                params![expected_counts, now_ms, session.account, session.session_key.as_str(), session.pieces],
             )
             .await?;
         Ok(changed == 1)
@@ -221,7 +223,7 @@ fn from_row(row: &Row) -> Result<Session> {
         staged_graves: row.bool(13)?,
         notetype_shapes: row.text(14)?,
         send_position: row.text(15)?,
-        verdict: [Verdict::None, Verdict::Ok, Verdict::Bad]
+        verdict: [Verdict::None, Verdict::Ok, Verdict::Stale]
             .into_iter()
             .find(|v| v.name() == verdict)
             .ok_or_else(|| StoreError::Internal(format!("unknown verdict {verdict:?}")))?,

@@ -2,7 +2,7 @@
 
 use super::UserDb;
 use super::sessions::Session;
-use crate::engine::{Kind, Table, Tx, Value};
+use crate::engine::{Kind, Row, Table, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
 
@@ -34,7 +34,7 @@ impl PieceKind {
 }
 
 /// Pieces read at a time, so that a large sync does not have to fit into memory.
-const PAGE: i64 = 8;
+const PAGE: i64 = 16;
 
 const TABLE: Table = Table {
     name: "sync_staged",
@@ -51,11 +51,11 @@ impl UserDb {
         let bytes: usize = pieces.iter().map(Vec::len).sum();
         let count = i32::try_from(pieces.len()).map_err(|_| StoreError::Internal("too many pieces".into()))?;
         let (tx, _) = self.db.begin_with(vec![]).await?;
-        // A verdict was about what had been staged before.
+        // A verdict was about what had been staged before, so it does not hold any more.
         let changed = tx
             .execute(
                 "UPDATE {s}.sync_sessions SET pieces = pieces + ?, staged_bytes = staged_bytes + ?, staged_graves = ?, notetype_shapes = ?, \
-                 last_seen = ?, verdict = 'none' WHERE account = ? AND session_key = ? AND pieces = ?",
+                 last_seen = ?, verdict = CASE WHEN verdict = 'none' THEN 'none' ELSE 'stale' END WHERE account = ? AND session_key = ? AND pieces = ?",
                 params![
                     count,
                     bytes as i64,
@@ -82,30 +82,33 @@ impl UserDb {
         Ok(true)
     }
 
-    /// The staged pieces of one kind, a page at a time: those numbered from `from` on, with the number to go on from. An empty page ends it.
-    pub async fn staged(&self, session: &Session, kind: PieceKind, from: i32) -> Result<(Vec<Vec<u8>>, i32)> {
-        let sql = "SELECT number, body FROM {s}.sync_staged WHERE account = ? AND number >= ? AND kind = ? ORDER BY number LIMIT ?";
-        let rows = self.db.query(sql, params![session.account, from, kind.name(), PAGE]).await?;
-        let mut next = from;
-        let mut bodies = Vec::with_capacity(rows.len());
-        for row in rows {
-            next = row.int32(0)? + 1;
-            bodies.push(row.bytes(1)?);
-        }
-        Ok((bodies, next))
+    /// The staged graves.
+    pub async fn staged_graves(&self, session: &Session) -> Result<Vec<Vec<u8>>> {
+        let sql = "SELECT body FROM {s}.sync_staged WHERE account = ? AND kind = ? ORDER BY number";
+        let rows = self.db.query(sql, params![session.account, PieceKind::Graves.name()]).await?;
+        rows.iter().map(|row| row.bytes(0)).collect()
     }
 
-    /// All staged pieces from `from` on, a page at a time, seen by the transaction that applies them.
-    pub async fn staged_in(&self, tx: &Tx, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
-        let sql = "SELECT kind, body, number FROM {s}.sync_staged WHERE account = ? AND number >= ? ORDER BY number LIMIT ?";
-        let rows = tx.query(sql, params![session.account, from, PAGE]).await?;
-        let mut pieces = Vec::with_capacity(rows.len());
-        for (row, expected) in rows.iter().zip(from..) {
-            if row.int32(2)? != expected {
-                return Err(StoreError::Internal(format!("staged piece {expected} is missing")));
-            }
-            pieces.push((PieceKind::from_name(&row.text(0)?)?, row.bytes(1)?));
-        }
-        Ok(pieces)
+    /// All staged pieces from `from` on, a page at a time. An empty page ends it.
+    pub async fn staged(&self, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
+        pieces(&self.db.query(STAGED, params![session.account, from, PAGE]).await?, from)
     }
+
+    /// The same, seen by the transaction that applies them.
+    pub async fn staged_in(&self, tx: &Tx, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
+        pieces(&tx.query(STAGED, params![session.account, from, PAGE]).await?, from)
+    }
+}
+
+const STAGED: &str = "SELECT kind, body, number FROM {s}.sync_staged WHERE account = ? AND number >= ? ORDER BY number LIMIT ?";
+
+fn pieces(rows: &[Row], from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
+    let mut pieces = Vec::with_capacity(rows.len());
+    for (row, expected) in rows.iter().zip(from..) {
+        if row.int32(2)? != expected {
+            return Err(StoreError::Internal(format!("staged piece {expected} is missing")));
+        }
+        pieces.push((PieceKind::from_name(&row.text(0)?)?, row.bytes(1)?));
+    }
+    Ok(pieces)
 }
