@@ -8,6 +8,7 @@ import pytest
 
 from device import ClientProcess, Device
 from paths import VERSIONS
+from proxy import Proxy
 from server import make_server
 from wire import Wire
 
@@ -95,3 +96,10 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.when == "call" and report.failed:
         report.sections.append(("server log", server.log_tail(getattr(item, "server_log_start", 0))))
+
+
+@pytest.fixture
+def proxy(server):
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()

@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import secrets
+import socket
 import urllib.parse
 import zipfile
 
@@ -23,17 +24,27 @@ class Refused(Exception):
 
 
 def post(base, path, body, headers, method="POST", timeout=60):
-    """Returns (status, headers, body)."""
+    """One request on a connection of its own; returns (status, headers, body)."""
     url = urllib.parse.urlsplit(urllib.parse.urljoin(base, path))
-    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
-    try:
-        target = url.path + (f"?{url.query}" if url.query else "")
-        # An iterator makes http.client send chunks, as the real clients do.
-        connection.request(method, target, body=body, headers=headers, encode_chunked=not isinstance(body, bytes))
-        response = connection.getresponse()
+    target = url.path + (f"?{url.query}" if url.query else "")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if not any(name.lower() == "transfer-encoding" for name in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    with socket.create_connection((url.hostname, url.port), timeout) as sock:
+        try:
+            sock.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # a server may answer and hang up before it has read everything
+        response = http.client.HTTPResponse(sock, method=method)
+        response.begin()
         return response.status, response.headers, response.read()
-    finally:
-        connection.close()
+
+
+def chunked(data, size=64 * 1024):
+    """The transfer encoding that real clients use."""
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 class Wire:
@@ -60,9 +71,11 @@ class Wire:
 
     def raw(self, path, payload: bytes, **overrides):
         """Sends `payload` compressed; returns the plain answer or raises Refused."""
-        body = iter([zstandard.compress(payload)])
+        return self.packed(path, zstandard.compress(payload), **overrides)
+
+    def packed(self, path, body: bytes, **overrides):
         headers = self.headers(**overrides) | {"transfer-encoding": "chunked"}
-        status, headers, answer = post(self.base, path, body, headers)
+        status, headers, answer = post(self.base, path, chunked(body), headers)
         if status != 200:
             raise Refused(status, answer)
         size = headers["anki-original-size"]
