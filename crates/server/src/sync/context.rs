@@ -1,0 +1,55 @@
+//! Who asks, and what every step works with.
+
+use super::error::{SyncError, SyncResult};
+use crate::app::App;
+use anki::wire::client::ClientVersion;
+use anki::wire::version::SyncVersion;
+use std::sync::Arc;
+use store::user::sessions::Session;
+
+/// An authenticated request.
+pub struct Context {
+    pub app: Arc<App>,
+    pub account: i64,
+    pub username: String,
+    /// Hash of the host key, which tells one device from another.
+    pub device: String,
+    pub session_key: String,
+    pub version: SyncVersion,
+    pub client: ClientVersion,
+}
+
+/// The running sync that a request belongs to.
+pub struct Running {
+    pub session: Session,
+    /// The schema of the generation that the sync is based on.
+    pub schema: String,
+}
+
+impl Context {
+    /// Milliseconds since the epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.app.clock.now_ms()
+    }
+
+    /// The running sync, which must be this client's.
+    ///
+    /// # Errors
+    /// 409 when it is not.
+    pub async fn running(&self) -> SyncResult<Running> {
+        match self.app.user.session(self.account, &self.session_key).await? {
+            Some((session, schema)) => Ok(Running { session, schema }),
+            None => Err(self.not_running().await),
+        }
+    }
+
+    /// Why a sync is not running: taken over, finished, or never begun.
+    pub async fn not_running(&self) -> SyncError {
+        match self.app.user.ended_session(self.account, &self.session_key).await {
+            Ok(Some(0)) => SyncError::conflict("another device of this account took over"),
+            Ok(Some(_)) => SyncError::conflict("this sync has finished"),
+            Ok(None) => SyncError::conflict("no such sync is running: it was aborted, has been idle for too long, or never began"),
+            Err(e) => e.into(),
+        }
+    }
+}

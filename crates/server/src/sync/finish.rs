@@ -1,0 +1,93 @@
+//! `finish`: everything that was staged is applied in one transaction, or nothing is.
+
+use super::apply;
+use super::context::Context;
+use super::error::{SyncError, SyncResult};
+use super::sanity;
+use anki::wire::finish::finish_answer;
+use store::StoreError;
+use store::user::Locked;
+use store::user::sessions::Verdict;
+
+/// How often the whole transaction is tried when the database asks to repeat it.
+const ATTEMPTS: usize = 4;
+
+pub async fn finish(cx: &Context) -> SyncResult<Vec<u8>> {
+    let mut attempt = 1;
+    loop {
+        match commit(cx).await {
+            Err(Failure::Store(StoreError::Repeat(reason))) if attempt < ATTEMPTS => {
+                tracing::info!(account = %cx.username, reason, attempt, "repeating the transaction of a sync");
+                attempt += 1;
+            }
+            Err(Failure::Store(e)) => return Err(e.into()),
+            Err(Failure::Sync(e)) => return Err(e),
+            Ok(modified) => return Ok(finish_answer(modified)),
+        }
+    }
+}
+
+/// Keeps apart what the database says, which may be worth a repetition, and what is to be answered.
+pub(super) enum Failure {
+    Store(StoreError),
+    Sync(SyncError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<SyncError> for Failure {
+    fn from(error: SyncError) -> Self {
+        Self::Sync(error)
+    }
+}
+
+async fn commit(cx: &Context) -> Result<i64, Failure> {
+    let locked = cx.app.user.lock(cx.account).await?;
+    let Some(session) = locked.session(&cx.session_key).await? else {
+        locked.tx.rollback().await?;
+        // The answer of the first `finish` may have been lost on its way.
+        return match cx.app.user.ended_session(cx.account, &cx.session_key).await? {
+            Some(modified) if modified > 0 => Ok(modified),
+            _ => Err(cx.not_running().await.into()),
+        };
+    };
+    let mut current = locked.current()?.clone();
+    if !sanity::is_base(&session, &current) {
+        return give_up(locked, SyncError::conflict("the collection was changed from elsewhere during this sync")).await;
+    }
+    if session.verdict == Verdict::Stale {
+        return give_up(locked, SyncError::conflict("more was sent after the sanity check")).await;
+    }
+    let now_ms = cx.now_ms();
+    let modified = now_ms.max(session.base_modified + 1);
+    current.counts = apply::all(cx, &locked, &session, &mut current, now_ms).await?;
+    if session.verdict == Verdict::Ok {
+        let agreed: Vec<i64> = serde_json::from_str(&session.expected_counts).unwrap_or_default();
+        if agreed != sanity::as_list(current.counts) {
+            tracing::error!(account = %cx.username, ?agreed, applied = ?current.counts, "a sync would not have given the counts that were agreed on");
+            return give_up(locked, SyncError::internal("the applied changes do not give the counts of the sanity check")).await;
+        }
+    }
+    current.stamps.usn += 1;
+    current.stamps.modified = modified;
+    current.stamps.last_sync = modified;
+    locked.put_current(&current).await?;
+    locked.remember_finished(&session, modified, now_ms).await?;
+    locked.end_session().await?;
+    locked.tx.commit().await?;
+    tracing::info!(
+        account = %cx.username, client = %cx.client.text, usn = current.stamps.usn, pieces = session.pieces, bytes = session.staged_bytes,
+        ms = now_ms - session.started, "sync finished"
+    );
+    Ok(modified)
+}
+
+/// Undoes what was applied and ends the sync; the client has to begin a new one.
+async fn give_up(locked: Locked, error: SyncError) -> Result<i64, Failure> {
+    locked.tx.rollback().await?;
+    Err(error.into())
+}
