@@ -15,6 +15,7 @@ mod open;
 mod repairs;
 mod rows;
 mod small;
+mod tables;
 mod unique;
 mod write;
 

@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn floats_are_written_short() {
-        let cases = [(0.87, "0.87"), (2.5, "2.5"), (1.0, "1.0"), (0.1, "0.1"), (1e-9, "1e-9"), (3e38, "3e38"), (f32::NAN, "0.0")];
+        let cases = [(0.87, "0.87"), (2.5, "2.5"), (1.0, "1.0"), (0.1, "0.1"), (1e-9, "1e-9"), (3e38, "3e+38"), (f32::NAN, "0.0")];
         for (number, text) in cases {
             assert_eq!(number.to_json().to_string(), text);
         }
