@@ -1,1 +1,0 @@
-//! Media names and the zips in which media files travel.
