@@ -1,0 +1,392 @@
+//! Accounts: making, changing and removing them, logging in, and whom a host key belongs to.
+//!
+//! What takes a login away: changing a password revokes the account's host keys, unless the devices are to be kept; disabling makes
+//! them invalid for as long as it lasts; deleting removes them. Every process notices within five seconds.
+
+use super::key_cache::KeyCache;
+use super::username::{Username, UsernameError};
+use crate::clock::Clock;
+use crate::config::LoginLimits;
+use crate::passwords::{LONGEST_PASSWORD, PasswordError, Passwords, Verdict};
+use crate::random;
+use anki::wire::client::ClientVersion;
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::StoreError;
+use store::main::{Account, AuditEntry, Client, HostKeyOwner, MainDb, NewAccount};
+use store::user::UserDb;
+use tokio::time::Instant;
+
+/// The rules about accounts, with all that they work on. Clones share everything.
+#[derive(Clone)]
+pub struct Accounts {
+    main: MainDb,
+    user: UserDb,
+    passwords: Passwords,
+    limits: LoginLimits,
+    /// Where the media of accounts lies, a folder for each.
+    media: PathBuf,
+    clock: Clock,
+    cache: Arc<KeyCache>,
+}
+
+/// What somebody asked for when making an account.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    pub username: Username,
+    pub email: String,
+    pub password: String,
+    /// May use the administration pages.
+    pub is_staff: bool,
+    /// May do everything there.
+    pub is_superuser: bool,
+}
+
+/// Why something about an account was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("there is no user `{0}`; `djankiserv user list` shows all")]
+    NoSuchUser(String),
+    #[error("there is a user `{0}` already")]
+    NameTaken(String),
+    #[error(transparent)]
+    Username(#[from] UsernameError),
+    #[error("{0}")]
+    BadPassword(&'static str),
+    #[error("wrong username or password")]
+    WrongLogin,
+    #[error("the account is disabled")]
+    Disabled,
+    #[error("too many attempts to log in; the next are possible in {0} seconds")]
+    TryLater(i64),
+    #[error(transparent)]
+    Hashing(#[from] PasswordError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The result of an action on an account.
+pub type Result<T, E = AccountError> = std::result::Result<T, E>;
+
+/// One address may fail for several accounts: a family or a school behind one router.
+const ADDRESS_FACTOR: i64 = 10;
+/// How exact the "last seen" of a device is. Writing it at each request would be a write for each request.
+const SEEN_EVERY_MS: i64 = 60_000;
+/// Host keys that nobody has used for so long are removed. Such a device has to log in again.
+const UNUSED_KEY_MS: i64 = 400 * 24 * 60 * 60 * 1000;
+/// Longer than any process remembers a host key.
+const UNTIL_FORGOTTEN: Duration = Duration::from_secs(5);
+
+impl Accounts {
+    /// Puts the parts together.
+    pub fn new(main: MainDb, user: UserDb, passwords: Passwords, limits: LoginLimits, media: PathBuf, clock: Clock) -> Self {
+        Self { main, user, passwords, limits, media, clock, cache: Arc::default() }
+    }
+
+    /// Makes an account and its empty collection.
+    ///
+    /// # Errors
+    /// [`AccountError::NameTaken`], [`AccountError::BadPassword`].
+    pub async fn create(&self, new: NewUser, actor: &str) -> Result<Account> {
+        check_password(&new.password)?;
+        if self.main.account_by_username(new.username.key()).await?.is_some() {
+            return Err(AccountError::NameTaken(new.username.typed().to_owned()));
+        }
+        let id = random::account_id()?;
+        let row = NewAccount {
+            id,
+            username: new.username.typed().to_owned(),
+            username_key: new.username.key().to_owned(),
+            email: new.email,
+            password_hash: self.passwords.hash(new.password).await?,
+            is_staff: new.is_staff,
+            is_superuser: new.is_superuser,
+        };
+        let now = self.clock.now_ms();
+        self.main.create_account(&row, now).await.map_err(|e| taken(e, &new.username))?;
+        self.user.create_collection(id, now).await?;
+        let what = if new.is_superuser { "a superuser" } else { "a user" };
+        self.audit(actor, id, "account.create", format!("made {what} `{}`", new.username.typed())).await;
+        self.find(&new.username).await
+    }
+
+    /// The account with this username.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`].
+    pub async fn find(&self, username: &Username) -> Result<Account> {
+        let account = self.main.account_by_username(username.key()).await?;
+        account.ok_or_else(|| AccountError::NoSuchUser(username.typed().to_owned()))
+    }
+
+    /// Sets a password. All devices of the account have to log in again, unless `keep_devices`.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`], [`AccountError::BadPassword`].
+    pub async fn set_password(&self, username: &Username, password: String, keep_devices: bool, actor: &str) -> Result<()> {
+        check_password(&password)?;
+        let account = self.find(username).await?;
+        let hash = self.passwords.hash(password).await?;
+        self.main.set_password_hash(account.id, &hash).await?;
+        let revoked = if keep_devices { 0 } else { self.main.revoke_host_keys(account.id).await? };
+        self.cache.forget(account.id);
+        self.audit(actor, account.id, "account.password", format!("set the password of `{}`, logged out {revoked} devices", account.username))
+            .await;
+        Ok(())
+    }
+
+    /// Disables or enables an account. A disabled one cannot log in, and its devices cannot sync; enabled again, they can as before.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`].
+    pub async fn set_active(&self, username: &Username, active: bool, actor: &str) -> Result<()> {
+        let account = self.find(username).await?;
+        self.main.set_active(account.id, active).await?;
+        self.cache.forget(account.id);
+        let action = if active { "account.enable" } else { "account.disable" };
+        self.audit(actor, account.id, action, format!("{action} `{}`", account.username)).await;
+        Ok(())
+    }
+
+    /// Gives an account another username. Its devices stay logged in.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`], [`AccountError::NameTaken`].
+    pub async fn rename(&self, username: &Username, new: &Username, actor: &str) -> Result<()> {
+        let account = self.find(username).await?;
+        self.main.rename_account(account.id, new.typed(), new.key()).await.map_err(|e| taken(e, new))?;
+        self.cache.forget(account.id);
+        self.audit(actor, account.id, "account.rename", format!("renamed `{}` to `{}`", account.username, new.typed())).await;
+        Ok(())
+    }
+
+    /// Deletes an account with its collection, the kept older ones, and its media. Takes some seconds, until no process remembers a key.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`]. After any other error the account cannot be used any more, and what is left of its data is removed
+    /// by [`Accounts::finish_deletions`].
+    pub async fn delete(&self, username: &Username, actor: &str) -> Result<()> {
+        let account = self.find(username).await?;
+        self.main.mark_account_deleted(account.id, self.clock.now_ms()).await?;
+        self.cache.forget(account.id);
+        self.audit(actor, account.id, "account.delete", format!("deleted `{}`", account.username)).await;
+        tokio::time::sleep(UNTIL_FORGOTTEN).await;
+        self.remove_data(account.id).await
+    }
+
+    /// Finishes deletions that were interrupted.
+    ///
+    /// # Errors
+    /// When a database or the disk fails; worth trying again later.
+    pub async fn finish_deletions(&self) -> Result<()> {
+        for id in self.main.deleted_accounts().await? {
+            self.remove_data(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what has no use any more: login attempts outside of their window, host keys that nobody has used for more than a year.
+    ///
+    /// # Errors
+    /// When the database fails; worth trying again later.
+    pub async fn tidy(&self) -> Result<()> {
+        let now = self.clock.now_ms();
+        self.main.remove_old_login_attempts(now - self.limits.window_ms).await?;
+        self.main.remove_unused_host_keys(now - UNUSED_KEY_MS).await?;
+        Ok(())
+    }
+
+    /// All accounts, by username.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self) -> Result<Vec<Account>> {
+        Ok(self.main.accounts().await?)
+    }
+
+    /// Whether there is any account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn any(&self) -> Result<bool> {
+        Ok(self.main.has_accounts().await?)
+    }
+
+    /// Checks a login. `address` is None for a login that did not come over the network.
+    ///
+    /// # Errors
+    /// [`AccountError::WrongLogin`] and [`AccountError::Disabled`], between which the one who tries should see no difference;
+    /// [`AccountError::TryLater`], and passing ones, which are not a "no".
+    pub async fn verify_login(&self, username: &str, password: String, address: Option<IpAddr>) -> Result<Account> {
+        let now = self.clock.now_ms();
+        let username = Username::new(username).ok();
+        let by_name = format!("name:{}", digest(username.as_ref().map_or("", Username::key)));
+        let by_address = address.map(|address| format!("address:{}", network(address)));
+        self.count_attempt(&by_name, i64::from(self.limits.attempts), now).await?;
+        if let Some(by_address) = &by_address {
+            self.count_attempt(by_address, i64::from(self.limits.attempts) * ADDRESS_FACTOR, now).await?;
+        }
+        let found = match &username {
+            Some(username) => self.main.account_with_password(username.key()).await?,
+            None => None,
+        };
+        let (account, stored) = found.unzip();
+        let verdict = self.passwords.verify(password.clone(), stored.clone()).await?;
+        let (Some(account), Some(stored)) = (account, stored) else { return Err(AccountError::WrongLogin) };
+        if verdict == Verdict::Wrong {
+            return Err(AccountError::WrongLogin);
+        }
+        if !account.is_active {
+            return Err(AccountError::Disabled);
+        }
+        self.main.forget_login_attempts(&by_name).await?;
+        if let Some(by_address) = &by_address {
+            self.main.uncount_login_attempt(by_address).await?;
+        }
+        if verdict == Verdict::RightButOutdated {
+            let new = self.passwords.hash(password).await?;
+            self.main.renew_password_hash(account.id, &stored, &new).await?;
+        }
+        self.main.set_last_login(account.id, now).await?;
+        Ok(account)
+    }
+
+    /// Checks a login and gives out a host key for the client.
+    ///
+    /// # Errors
+    /// As [`Accounts::verify_login`].
+    pub async fn log_in(&self, username: &str, password: String, client: &ClientVersion, address: Option<IpAddr>) -> Result<(Account, String)> {
+        let account = self.verify_login(username, password, address).await?;
+        let now = self.clock.now_ms();
+        // Normally there already; missing after a crash in the middle of making the account.
+        self.user.create_collection(account.id, now).await?;
+        let key = random::token()?;
+        self.main.add_host_key(&digest(&key), account.id, &describe(client), &text(address), now).await?;
+        Ok((account, key))
+    }
+
+    /// Whom a host key belongs to. None for one that is unknown or revoked, or whose account is disabled or deleted.
+    ///
+    /// # Errors
+    /// When the database fails, which is not a "no".
+    pub async fn host_key_owner(&self, key: &str, client: &ClientVersion, address: Option<IpAddr>) -> Result<Option<HostKeyOwner>> {
+        let digest = digest(key);
+        if let Some(owner) = self.cache.get(&digest) {
+            return Ok(Some(owner));
+        }
+        let since = Instant::now();
+        let Some(owner) = self.main.host_key_owner(&digest).await? else { return Ok(None) };
+        let now = self.clock.now_ms();
+        if now - owner.last_seen >= SEEN_EVERY_MS {
+            let client = (!client.text.is_empty()).then(|| describe(client));
+            if let Err(error) = self.main.host_key_seen(&digest, client.as_ref(), &text(address), now).await {
+                tracing::warn!(account = owner.account, %error, "cannot note when a device was last seen");
+            }
+        }
+        self.cache.put(&digest, owner.clone(), since);
+        Ok(Some(owner))
+    }
+
+    async fn count_attempt(&self, subject: &str, limit: i64, now: i64) -> Result<()> {
+        let attempts = self.main.count_login_attempt(subject, self.limits.window_ms, now).await?;
+        if attempts.count > limit {
+            return Err(AccountError::TryLater((attempts.window_ends - now).max(1000) / 1000));
+        }
+        Ok(())
+    }
+
+    async fn remove_data(&self, id: i64) -> Result<()> {
+        self.user.delete_collection(id).await?;
+        match tokio::fs::remove_dir_all(self.media.join(id.to_string())).await {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
+        self.main.remove_account(id).await?;
+        Ok(())
+    }
+
+    /// The change is done when this is called, so a failure here must not look like a failure of the change.
+    async fn audit(&self, actor: &str, account: i64, action: &str, detail: String) {
+        let entry = AuditEntry {
+            at: self.clock.now_ms(),
+            actor: actor.to_owned(),
+            account: Some(account),
+            action: action.to_owned(),
+            detail,
+        };
+        tracing::info!(actor, account, action, "{}", entry.detail);
+        let written = match random::account_id() {
+            Ok(id) => self.main.write_audit(id, &entry).await,
+            Err(e) => Err(StoreError::Internal(e.to_string())),
+        };
+        if let Err(error) = written {
+            tracing::warn!(%error, action, "cannot write to the audit log");
+        }
+    }
+}
+
+fn taken(error: StoreError, username: &Username) -> AccountError {
+    match error {
+        StoreError::AlreadyExists(_) => AccountError::NameTaken(username.typed().to_owned()),
+        other => other.into(),
+    }
+}
+
+fn check_password(password: &str) -> Result<()> {
+    match password {
+        "" => Err(AccountError::BadPassword("a password cannot be empty")),
+        long if long.len() > LONGEST_PASSWORD => Err(AccountError::BadPassword("a password can have at most 4096 bytes")),
+        _ => Ok(()),
+    }
+}
+
+/// SHA-256 in hexadecimal digits.
+fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+/// Whom to count attempts for: an IPv4 address, or the first half of an IPv6 address, as one customer gets all of the second half.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("{}/64", std::net::Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
+fn text(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_canonical().to_string()).unwrap_or_default()
+}
+
+fn describe(client: &ClientVersion) -> Client {
+    Client { name: client.program.clone(), version: client.text.clone(), platform: client.platform.clone().unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_counted_by_customer() -> Result<(), std::net::AddrParseError> {
+        for (address, want) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("::1", "::/64"),
+        ] {
+            assert_eq!(network(address.parse()?), want);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn passwords_have_limits() {
+        assert!(check_password("").is_err());
+        assert!(check_password(" ").is_ok());
+        assert!(check_password(&"x".repeat(4097)).is_err());
+    }
+}

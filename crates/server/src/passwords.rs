@@ -1,0 +1,174 @@
+//! Hashing and checking passwords: argon2id for new ones, Django's `pbkdf2_sha256` for those that came from the original.
+//!
+//! A hash costs some 20 MB and 50 ms on purpose, so it runs on a blocking thread, and only a few at a time.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Version};
+use base64::Engine as _;
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+/// Hashes at a time. More would only make each slower, and cost memory.
+const AT_ONCE: usize = 2;
+/// Who waits longer than this for a turn is told to try later.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Longer ones are refused when they are set, and are wrong when they are tried.
+pub const LONGEST_PASSWORD: usize = 4096;
+/// A stored hash that asks for more than this is damaged.
+const MOST_PBKDF2_ROUNDS: u32 = 20_000_000;
+
+/// The only one of its kind in a process, so that the limit holds.
+#[derive(Clone)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    /// The hash of a password that nobody knows, to be checked when there is no such account: the answer then takes as long as for a
+    /// wrong password, and does not tell which usernames exist.
+    decoy: Arc<str>,
+}
+
+/// Why a password was neither hashed nor checked.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    #[error("too many logins at a time")]
+    Busy,
+    #[error("hashing a password failed: {0}")]
+    Failed(String),
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and the stored hash should be replaced by one of today's kind.
+    RightButOutdated,
+}
+
+impl Passwords {
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn new() -> Result<Self, PasswordError> {
+        let secret = crate::random::bytes::<32>().map_err(|e| PasswordError::Failed(e.to_string()))?;
+        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), decoy: hash_now(&secret)?.into() })
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when too many others wait.
+    pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
+        self.in_turn(move || hash_now(password.as_bytes())).await
+    }
+
+    /// Checks a password against a stored hash, or against nothing in the same time.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when too many others wait.
+    pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict, PasswordError> {
+        let decoy = self.decoy.clone();
+        self.in_turn(move || {
+            let exists = stored.is_some();
+            let verdict = verify_now(password.as_bytes(), stored.as_deref().unwrap_or(&decoy));
+            Ok(if exists { verdict } else { Verdict::Wrong })
+        })
+        .await
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static) -> Result<T, PasswordError> {
+        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned());
+        let turn = turn.await.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
+        // The turn moves along: a request that is given up does not end the work, so it must not free the turn either.
+        let task = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        task.await.map_err(|e| PasswordError::Failed(e.to_string()))?
+    }
+}
+
+/// Argon2id with OWASP's first choice of parameters: 19 MiB, two passes, one lane.
+fn argon2() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, argon2::Params::default())
+}
+
+fn hash_now(password: &[u8]) -> Result<String, PasswordError> {
+    argon2().hash_password(password).map(|hash| hash.to_string()).map_err(|e| PasswordError::Failed(e.to_string()))
+}
+
+fn verify_now(password: &[u8], stored: &str) -> Verdict {
+    if password.len() > LONGEST_PASSWORD {
+        return Verdict::Wrong;
+    }
+    if let Some(django) = stored.strip_prefix("pbkdf2_sha256$") {
+        return if django_matches(password, django) == Some(true) { Verdict::RightButOutdated } else { Verdict::Wrong };
+    }
+    // Everything else, such as Django's `!…` for "no password", does not parse and so is wrong.
+    let Ok(hash) = PasswordHash::new(stored) else { return Verdict::Wrong };
+    if argon2().verify_password(password, &hash).is_err() {
+        return Verdict::Wrong;
+    }
+    let today = stored.starts_with("$argon2id$v=19$") && argon2::Params::try_from(&hash).is_ok_and(|p| same_cost(&p));
+    if today { Verdict::Right } else { Verdict::RightButOutdated }
+}
+
+fn same_cost(params: &argon2::Params) -> bool {
+    let today = argon2::Params::default();
+    (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost())
+}
+
+/// Checks Django's `<rounds>$<salt>$<base64 of 32 bytes>`. None when it is not of that form.
+fn django_matches(password: &[u8], stored: &str) -> Option<bool> {
+    let mut parts = stored.split('$');
+    let rounds: u32 = parts.next()?.parse().ok().filter(|n| (1..=MOST_PBKDF2_ROUNDS).contains(n))?;
+    let salt = parts.next()?;
+    let want = base64::engine::general_purpose::STANDARD.decode(parts.next()?).ok()?;
+    let got = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(password, salt.as_bytes(), rounds);
+    (parts.next().is_none() && want.len() == got.len()).then(|| got.as_slice().ct_eq(&want).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with Django's algorithm, by Python's hashlib: `pbkdf2_hmac("sha256", b"correct horse", b"saltsaltsalt", 1000)`.
+    const FROM_DJANGO: &str = "pbkdf2_sha256$1000$saltsaltsalt$F7o7+5VTVzFAO998X6s3AHrDsJVdMiIlgndIMe19NvY=";
+
+    #[tokio::test]
+    async fn a_hash_fits_its_password_alone() -> Result<(), PasswordError> {
+        let passwords = Passwords::new()?;
+        let hash = passwords.hash("pässword".into()).await?;
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        for (password, want) in [("pässword", Verdict::Right), ("password", Verdict::Wrong), ("", Verdict::Wrong)] {
+            assert_eq!(passwords.verify(password.into(), Some(hash.clone())).await?, want, "{password}");
+        }
+        assert_ne!(passwords.hash("pässword".into()).await?, hash, "salted");
+        assert_eq!(passwords.verify("x".into(), None).await?, Verdict::Wrong);
+        Ok(())
+    }
+
+    #[test]
+    fn hashes_of_other_kinds() {
+        let weak = argon2::Params::new(8, 1, 1, None).expect("allowed");
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, weak).hash_password(b"correct horse").expect("hashes").to_string();
+        let cases = [
+            (FROM_DJANGO, "correct horse", Verdict::RightButOutdated),
+            (FROM_DJANGO, "wrong horse", Verdict::Wrong),
+            (weak.as_str(), "correct horse", Verdict::RightButOutdated),
+            (weak.as_str(), "wrong horse", Verdict::Wrong),
+            ("", "", Verdict::Wrong),
+            ("!unusable", "!unusable", Verdict::Wrong),
+            ("pbkdf2_sha256$0$salt$AAAA", "", Verdict::Wrong),
+            ("pbkdf2_sha256$1000$salt$", "", Verdict::Wrong),
+            ("pbkdf2_sha256$99999999999$salt$AAAA", "", Verdict::Wrong),
+            ("$argon2id$nonsense", "", Verdict::Wrong),
+        ];
+        for (stored, password, want) in cases {
+            assert_eq!(verify_now(password.as_bytes(), stored), want, "{stored} {password}");
+        }
+        let long = "x".repeat(LONGEST_PASSWORD + 1);
+        assert_eq!(verify_now(long.as_bytes(), &hash_now(long.as_bytes()).expect("hashes")), Verdict::Wrong);
+    }
+}
