@@ -28,6 +28,11 @@ impl Clock {
         }
     }
 
+    /// Seconds since the epoch.
+    pub fn now_secs(&self) -> i64 {
+        self.now_ms().div_euclid(1000)
+    }
+
     /// Sets a fixed clock. Has no effect on the system's.
     pub fn set(&self, ms: i64) {
         if let Some(fixed) = &self.0 {
@@ -40,6 +45,11 @@ impl Clock {
 pub fn readable_time(ms: i64) -> String {
     let (year, month, day, seconds) = split(ms);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A moment as programs read it, in UTC: `2026-11-22T23:54:56Z`.
+pub fn iso_time(ms: i64) -> String {
+    readable_time(ms).replace(' ', "T") + "Z"
 }
 
 /// A moment as part of a file's name, in UTC: `20261122-235456`.
