@@ -6,7 +6,7 @@ Run by hand, once for each client version, with the interpreter of a virtualenv 
     python make_data.py data
 
 The result is NAME.anki2.gz, a collection as it is on disk after closing, and NAME.json, the same as told by the client:
-notetypes, decks, presets, tags, config and the rows of the big tables. Versions up to 2.1.56 need
+notetypes, decks, presets, tags, config and the rows of the big tables; VERSION-fresh.json tells of an untouched collection. Versions up to 2.1.56 need
 PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python in the environment.
 """
 
@@ -14,6 +14,7 @@ import copy
 import gzip
 import json
 import os
+import sqlite3
 import sys
 import tempfile
 
@@ -31,6 +32,9 @@ ODD_TEXTS = [
     ("日本語 🎴", "ünïcödé"),
     ("{{c1::cloze}} &lt;i&gt;", "second\nline"),
 ]
+
+# Type, queue and due of cards: new, learning, review, relearning over days, suspended, buried in both ways.
+STATES = [(0, 0, 7), (1, 1, NOW), (2, 2, -5), (3, 3, 12), (2, -1, 3000), (2, -2, 1), (0, -3, 8)]
 
 
 def add_notetypes(col):
@@ -124,7 +128,7 @@ def study(col, filtered):
     if MODERN:
         data.append('{"pos":647,"s":12.3456,"d":5.678,"dr":0.87,"decay":0.154,"lrt":1700000000,"cd":"{\\"x\\":\\"y\\"}"}')
     for index, card in enumerate(cards):
-        values = (index % 4, (index % 8) - 3, NOW + index if index % 3 else -index, index, 1300 + index, index, 1, 2002)
+        values = (*STATES[index % len(STATES)], index, 1300 + index, index, 1, 2002)
         col.db.execute(
             "update cards set type=?, queue=?, due=?, ivl=?, factor=?, reps=?, lapses=?, left=?, flags=?, data=?, usn=? where id=?",
             *values,
@@ -148,7 +152,6 @@ def tell(col):
         "revlog": "select * from revlog order by id",
     }
     told = {
-        "stamps": col.db.first("select crt, mod, scm, usn, ls from col"),
         "notetypes": [col.models.get(entry.id) for entry in col.models.all_names_and_ids()],
         "decks": json.loads(as_bytes(backend.get_all_decks_legacy())),
         "presets": json.loads(as_bytes(backend.all_deck_config_legacy())),
@@ -176,17 +179,31 @@ def make(folder, name, downgrade):
         col.set_config(key, value)
     if MODERN:
         col.tags.set_collapsed("Tag", False)
-        col.db.execute("vacuum")
+        col.fix_integrity()
     told = tell(col)
     col.close(downgrade=downgrade)
+    # Closing may change the stamps, so they come from the file itself.
+    told["stamps"] = sqlite3.connect(path).execute("select crt, mod, scm, usn, ls from col").fetchone()
     with open(path, "rb") as file, gzip.GzipFile(os.path.join(folder, name + ".anki2.gz"), "wb", 9, mtime=0) as packed:
         packed.write(file.read())
     with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as file:
         json.dump(told, file, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
+def make_fresh(folder):
+    """What a collection has before anybody touched it."""
+    col = Collection(os.path.join(tempfile.mkdtemp(), "collection.anki2"))
+    told = {key: value for key, value in tell(col).items() if key in ("notetypes", "decks", "presets", "config")}
+    told["notetypes"].sort(key=lambda notetype: notetype["id"])
+    col.close()
+    with open(os.path.join(folder, f"{version}-fresh.json"), "w", encoding="utf-8") as file:
+        json.dump(told, file, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 def main():
     folder = sys.argv[1]
+    if MODERN:
+        make_fresh(folder)
     make(folder, f"{version}-schema11", downgrade=True)
     if MODERN:
         make(folder, f"{version}-schema18", downgrade=False)

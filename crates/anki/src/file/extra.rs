@@ -12,6 +12,9 @@ use prost::{
 /// The first byte of the stored form. Anything else is of another time, and ignored.
 const FORMAT: u8 = 1;
 
+/// The field with the JSON keys that have no field of their own. Clients write them in random order.
+const OTHER: u32 = 255;
+
 /// Fields of an object's blobs that override its JSON form.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Extra {
@@ -76,7 +79,8 @@ impl Extra {
             let of =
                 |pieces: &[Piece<'_>]| pieces.iter().filter(|piece| piece.number == number).flat_map(|piece| piece.raw).copied().collect();
             let raw: Vec<u8> = of(&original);
-            if raw == of(&from_json) {
+            let same_keys = number == OTHER && path.is_empty() && same_json(only(&original, number), only(&from_json, number));
+            if raw == of(&from_json) || same_keys {
                 continue;
             }
             let nested = shape.0.iter().find(|(field, _)| *field == number);
@@ -137,6 +141,13 @@ fn only<'a>(pieces: &[Piece<'a>], number: u32) -> Option<&'a [u8]> {
     let mut found = pieces.iter().filter(|piece| piece.number == number);
     let payload = found.next()?.payload;
     if found.next().is_none() { payload } else { None }
+}
+
+/// Whether two texts are the same JSON, in whatever order.
+fn same_json(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return false };
+    let value = |text| serde_json::from_slice::<serde_json::Value>(text).ok();
+    value(ours).is_some_and(|ours| Some(ours) == value(theirs))
 }
 
 /// Splits an encoded message into its fields; nothing if it is malformed or has groups.
@@ -216,6 +227,7 @@ mod tests {
     fn nothing_is_stored_without_a_difference() {
         let mut extra = Extra::default();
         extra.compare(0, &field(2, b"a"), &field(2, b"a"), &SHAPE);
+        extra.compare(0, &field(255, br#"{"a":1.0,"b":{"x":[1],"y":2}}"#), &field(255, br#"{"b":{"y":2,"x":[1]},"a":1.0}"#), &SHAPE);
         assert_eq!(extra.store(), None);
         assert_eq!(Extra::load(None), Extra::default());
         assert_eq!(Extra::load(Some(b"")), Extra::default());

@@ -13,6 +13,7 @@ pub(crate) mod messages;
 pub(crate) mod notetype;
 pub(crate) mod preset;
 mod restamp;
+pub mod stock;
 
 pub use error::SchemaError;
 pub use restamp::{Parts, Restamp, Restampable, restamp};
