@@ -5,12 +5,14 @@ use std::cmp::Ordering;
 use anki::names;
 use serde::Deserialize;
 
+type TagCase = (Vec<String>, Vec<String>, String, Vec<String>);
+
 #[derive(Deserialize)]
 struct Table {
     /// A name as typed, and as the client stored it.
     decks: Vec<(String, String)>,
     /// Registered tags, the tags given to a note, the text that was stored with the note, and the tags registered afterwards.
-    tags: Vec<(Vec<String>, Vec<String>, String, Vec<String>)>,
+    tags: Vec<TagCase>,
     /// All characters that have others equal to them, in groups, in ascending order.
     letters: Vec<String>,
     /// Names in ascending order, equal ones together.

@@ -13,7 +13,7 @@ pub struct UploadLimits {
     pub max_file_bytes: u64,
     /// Bytes of all files together.
     pub max_total_bytes: u64,
-    /// How many times larger than the zip its files may be together, once they have more than [`RATIO_FREE_BYTES`].
+    /// How many times larger than the zip its files may be together, once they have more than 10 MiB.
     pub max_ratio: u64,
 }
 

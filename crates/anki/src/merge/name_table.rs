@@ -9,6 +9,9 @@ use crate::names;
 pub struct NameTable {
     holders: HashMap<i64, i64>,
     keys: HashMap<i64, i64>,
+    /// For the keys of names that were wanted more than once, with how many `+` the name is taken, and with any fewer. Without
+    /// it, a thousand new decks of one name would try half a million names.
+    taken_with: HashMap<i64, usize>,
 }
 
 /// The name that an object got.
@@ -37,18 +40,29 @@ impl NameTable {
 
     /// Gives an object the name that it wants, with as many `+` appended as make it unique. The object's old name becomes free.
     pub fn claim(&mut self, id: i64, wanted: &str) -> Claimed {
+        let wanted_key = names::key(wanted);
         let mut name = wanted.to_owned();
-        let mut key = names::key(&name);
-        while self.holders.get(&key).is_some_and(|holder| *holder != id) {
+        let mut key = wanted_key;
+        if self.is_taken(key, id) && !self.keys.contains_key(&id) {
+            // A new object need not try again what others of this name tried. An old one may itself hold one of those names.
+            let tried = self.taken_with.get(&wanted_key).copied().unwrap_or_default();
+            name.extend(std::iter::repeat_n('+', tried));
+            key = names::key(&name);
+        }
+        while self.is_taken(key, id) {
             name.push('+');
             key = names::key(&name);
         }
         if self.keys.get(&id) != Some(&key) {
             self.release(id);
         }
+        let pluses = name.len() - wanted.len();
+        if pluses > 0 {
+            self.taken_with.insert(wanted_key, pluses);
+        }
         self.holders.insert(key, id);
         self.keys.insert(id, key);
-        Claimed { renamed: name.len() != wanted.len(), name }
+        Claimed { renamed: pluses > 0, name }
     }
 
     /// Frees the name of an object that was deleted.
@@ -57,7 +71,12 @@ impl NameTable {
             && self.holders.get(&key) == Some(&id)
         {
             self.holders.remove(&key);
+            self.taken_with.clear();
         }
+    }
+
+    fn is_taken(&self, key: i64, id: i64) -> bool {
+        self.holders.get(&key).is_some_and(|holder| *holder != id)
     }
 
     /// The id of the object with a name.
@@ -111,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn many_objects_of_one_name_are_named_quickly() {
+        let mut table = NameTable::default();
+        let names: Vec<_> = (0..1000).map(|id| table.claim(id, "x").name).collect();
+        assert_eq!(names.last().map(String::len), Some(1000));
+    }
+
+    #[test]
     fn of_two_stored_objects_with_one_name_the_first_holds_it() {
         let mut table = NameTable::new([(1, "a"), (2, "A")]);
         table.release(2);
@@ -129,6 +155,25 @@ mod tests {
             folded.sort();
             folded.dedup();
             prop_assert_eq!(folded.len(), current.len());
+        }
+
+        #[test]
+        fn names_are_those_of_trying_one_by_one(steps in prop::collection::vec((0_i64..8, "[aA]\\+{0,2}", 0..8_u8), 0..30)) {
+            let mut table = NameTable::default();
+            let mut current: HashMap<i64, String> = HashMap::new();
+            for (id, wanted, release) in steps {
+                if release == 0 {
+                    table.release(id);
+                    current.remove(&id);
+                    continue;
+                }
+                let mut name = wanted.clone();
+                while current.iter().any(|(other, held)| *other != id && names::same(held, &name)) {
+                    name.push('+');
+                }
+                prop_assert_eq!(table.claim(id, &wanted).name, name.clone());
+                current.insert(id, name);
+            }
         }
     }
 }

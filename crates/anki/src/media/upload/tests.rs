@@ -51,6 +51,15 @@ fn additions_and_deletions_in_any_order_and_compression() {
     }
 }
 
+/// Java puts sizes and checksums behind the members, as AnkiDroid did before it took over Anki's own code.
+#[test]
+fn a_zip_written_by_java() {
+    let batch = read(include_bytes!("java.zip").to_vec()).expect("valid");
+    let sizes: Vec<_> =
+        batch.changes().iter().map(|change| (change.name.as_str(), change.content.as_ref().map(|content| content.size))).collect();
+    assert_eq!(sizes, [("a.jpg", Some(11)), ("x", None)]);
+}
+
 #[test]
 fn an_empty_batch_is_valid() {
     let batch = read(zip(CompressionMethod::Stored, &[("_meta", b"[]")])).expect("valid");

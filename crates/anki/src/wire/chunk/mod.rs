@@ -21,7 +21,7 @@ pub struct Chunk {
     pub reviews: Vec<Review>,
     pub cards: Vec<Card>,
     /// As they are to be stored, but for `sort_field` and `checksum`: tags rejoined, control characters gone from the fields,
-    /// flags 0 and data empty. The two derived columns need the notetype, see [`crate::text::derive`].
+    /// flags 0 and data empty. The two derived columns need the notetype, see [`crate::text::fill_derived`].
     pub notes: Vec<Note>,
 }
 
