@@ -85,17 +85,17 @@ pub async fn chunk(cx: &Context) -> SyncResult<Vec<u8>> {
         match position.table {
             Table::Notes => {
                 let page = stored.notes_since(since, position.after, NOTES).await?;
-                page.iter().filter(|n| !deleted_notes.contains(&n.id)).for_each(|n| answer.add_note(n));
+                page.iter().filter(|n| !deleted_notes.contains(&n.id)).for_each(|n| answer.note(n));
                 position.advance(page.len(), NOTES, page.last().map(|n| (n.usn, n.id)));
             }
             Table::Cards => {
                 let page = stored.cards_since(since, position.after, CARDS).await?;
-                page.iter().filter(|c| !deleted_cards.contains(&c.id)).for_each(|c| answer.add_card(c));
+                page.iter().filter(|c| !deleted_cards.contains(&c.id)).for_each(|c| answer.card(c));
                 position.advance(page.len(), CARDS, page.last().map(|c| (c.usn, c.id)));
             }
             Table::Reviews => {
                 let page = stored.reviews_since(since, position.after, REVIEWS).await?;
-                page.iter().for_each(|r| answer.add_review(r));
+                page.iter().for_each(|r| answer.review(r));
                 position.advance(page.len(), REVIEWS, page.last().map(|r| (r.usn, r.id)));
             }
             Table::None => {}
@@ -154,15 +154,15 @@ fn cut(chunk: &Chunk) -> Vec<Vec<u8>> {
         }
     };
     for note in &chunk.notes {
-        writer.add_note(note);
+        writer.note(note);
         next(&mut writer);
     }
     for card in &chunk.cards {
-        writer.add_card(card);
+        writer.card(card);
         next(&mut writer);
     }
     for review in &chunk.reviews {
-        writer.add_review(review);
+        writer.review(review);
         next(&mut writer);
     }
     pieces.push(wrap(writer));

@@ -11,14 +11,20 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use std::path::Path;
 
-/// A request whose payload has not been read yet.
-pub struct Incoming {
+/// What a request says of itself, beside its payload.
+#[derive(Debug, Clone)]
+pub struct Envelope {
     pub version: SyncVersion,
     /// Empty when the request brought none (yet): in a multipart body the parts can come in any order.
     pub host_key: String,
     /// The client's id of this sync; empty when there is none.
     pub session_key: String,
     pub client: ClientVersion,
+}
+
+/// A request whose payload has not been read yet.
+pub struct Incoming {
+    pub envelope: Envelope,
     source: Source,
 }
 
@@ -34,6 +40,13 @@ const LONGEST_PART: usize = 1000;
 /// Parts of a multipart body. Clients send up to four.
 const MOST_PARTS: usize = 20;
 
+impl Envelope {
+    /// The envelope of a multipart request before its parts are read.
+    fn multipart() -> Self {
+        Self { version: SyncVersion::MULTIPART, host_key: String::new(), session_key: String::new(), client: ClientVersion::default() }
+    }
+}
+
 impl Incoming {
     /// Reads the envelope, up to the payload.
     ///
@@ -44,33 +57,23 @@ impl Incoming {
         if let Some(value) = head.headers.get(header::NAME) {
             let header = SyncHeader::parse(value.as_bytes()).map_err(|e| SyncError::bad_request(e.to_string()))?;
             return Ok(Self {
-                version: header.version,
-                host_key: header.host_key,
-                session_key: header.session,
-                client: header.client,
+                envelope: Envelope {
+                    version: header.version,
+                    host_key: header.host_key,
+                    session_key: header.session,
+                    client: header.client,
+                },
                 source: if header.version.is_zstd() { Source::Zstd(body) } else { multipart(&head.headers, body)? },
             });
         }
-        let mut incoming = Self {
-            version: SyncVersion::MULTIPART,
-            host_key: String::new(),
-            session_key: String::new(),
-            client: ClientVersion::default(),
-            source: multipart(&head.headers, body)?,
-        };
+        let mut incoming = Self { envelope: Envelope::multipart(), source: multipart(&head.headers, body)? };
         incoming.next_parts().await?;
         Ok(incoming)
     }
 
     /// A request without a payload, whose key and client stand in its address: `GET msync/begin?k=…&v=…`.
     pub fn from_address(query: &str) -> Self {
-        let mut incoming = Self {
-            version: SyncVersion::MULTIPART,
-            host_key: String::new(),
-            session_key: String::new(),
-            client: ClientVersion::default(),
-            source: Source::Address,
-        };
+        let mut incoming = Self { envelope: Envelope::multipart(), source: Source::Address };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             incoming.part(&name, &value);
         }
@@ -165,9 +168,9 @@ impl Incoming {
 
     fn part(&mut self, name: &str, value: &str) {
         match name {
-            "k" | "sk" if !value.is_empty() => value.clone_into(&mut self.host_key),
-            "s" => value.clone_into(&mut self.session_key),
-            "v" => self.client = ClientVersion::parse(value),
+            "k" | "sk" if !value.is_empty() => value.clone_into(&mut self.envelope.host_key),
+            "s" => value.clone_into(&mut self.envelope.session_key),
+            "v" => self.envelope.client = ClientVersion::parse(value),
             _ => {}
         }
     }

@@ -14,7 +14,7 @@ pub async fn meta(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let message = refusal(version, &state).unwrap_or_default();
     let answer = MetaAnswer {
         stamps: state.stamps(),
-        now: cx.app.clock.now_secs(),
+        now: cx.now_ms().div_euclid(1000),
         message,
         may_continue: message.is_empty(),
         is_empty: state.current.as_ref().is_none_or(|current| current.counts.cards == 0),

@@ -82,6 +82,13 @@ impl UserDb {
         row.map(|row| from_row(account, &row)).transpose()
     }
 
+    /// A read-only transaction that sees one moment, and the state at that moment.
+    pub async fn snapshot(&self, account: i64) -> Result<(Tx, Option<CollectionState>)> {
+        let tx = self.db.snapshot().await?;
+        let row = tx.query_opt(&format!("SELECT {COLUMNS} {FROM}"), params![account]).await?;
+        Ok((tx, row.map(|row| from_row(account, &row)).transpose()?))
+    }
+
     /// Takes the collection's lock, waiting for at most ten seconds.
     ///
     /// # Errors

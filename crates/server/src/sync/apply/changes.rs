@@ -1,7 +1,7 @@
 use super::Applying;
 use crate::sync::error::SyncError;
 use crate::sync::finish::Failure;
-use anki::merge::{self, NameTable, Shape};
+use anki::merge::{self, Claimed, NameTable, Shape};
 use anki::model::{ConfigEntry, Deck, Notetype, Preset, Tag};
 use anki::names;
 use anki::schema11::{Restamp, Restampable, restamp};
@@ -48,7 +48,9 @@ impl Applying<'_> {
             let shape = Shape { fields: notetype.field_count, templates: notetype.template_count };
             // Checked when it was staged, against the same stored state.
             if decide.take(notetype.id, notetype.mtime, shape).map_err(|e| SyncError::bad_request(e.to_string()))? {
-                self.stamp(&mut notetype, Some(&mut names))?;
+                let claimed = names.claim(notetype.id, &notetype.name);
+                self.stamp(&mut notetype, Some(&claimed))?;
+                decide.restamp(notetype.id, notetype.mtime);
                 winners.insert(notetype.id, notetype);
             }
         }
@@ -66,7 +68,8 @@ impl Applying<'_> {
         let mut winners = HashMap::new();
         for mut deck in incoming {
             if decide.take(deck.id, deck.mtime) {
-                self.stamp(&mut deck, Some(&mut names))?;
+                let claimed = names.claim(deck.id, &deck.name);
+                self.stamp(&mut deck, Some(&claimed))?;
                 decide.restamp(deck.id, deck.mtime);
                 winners.insert(deck.id, deck);
             }
@@ -94,13 +97,9 @@ impl Applying<'_> {
 
     /// Stamps an object with our usn, and gives it a free name where names must be unique: one that has to be renamed counts as changed
     /// now, so that the other devices take its new name over.
-    fn stamp(&self, object: &mut impl Restampable, names: Option<&mut NameTable>) -> Result<(), Failure> {
-        let claimed = names.map(|names| {
-            let (id, wanted) = object.id_and_name();
-            names.claim(id, wanted)
-        });
+    fn stamp(&self, object: &mut impl Restampable, claimed: Option<&Claimed>) -> Result<(), Failure> {
         let mut change = Restamp { usn: Some(self.usn), ..Restamp::default() };
-        if let Some(claimed) = claimed.as_ref().filter(|claimed| claimed.renamed) {
+        if let Some(claimed) = claimed.filter(|claimed| claimed.renamed) {
             change.name = Some(&claimed.name);
             change.mtime = Some(self.now_ms.div_euclid(1000));
         }

@@ -25,8 +25,6 @@ struct Applying<'a> {
     now_ms: i64,
     counts: Counts,
     shapes: super::shapes::Shapes,
-    notes: anki::merge::Edits,
-    cards: anki::merge::Edits,
 }
 
 /// Applies all pieces and answers the row counts that result. Stamps and facts that the changes touch are updated in `current`.
@@ -38,7 +36,6 @@ pub(super) async fn all(
     now_ms: i64,
 ) -> Result<Counts, Failure> {
     let schema = current.schema.clone();
-    let edits = || anki::merge::Edits::new(std::collections::HashMap::new(), session.client_usn, session.base_usn);
     let mut applying = Applying {
         stored: Collection::within(&locked.tx, &schema),
         usn: session.base_usn,
@@ -46,8 +43,6 @@ pub(super) async fn all(
         now_ms,
         counts: current.counts,
         shapes: super::shapes::Shapes::default(),
-        notes: edits(),
-        cards: edits(),
     };
     let mut done = 0;
     while done < session.pieces {

@@ -1,0 +1,60 @@
+//! What all requests share, and the one place where the surfaces are mounted.
+
+use crate::actions::accounts::Accounts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http;
+use crate::media_store::MediaStore;
+use crate::sync;
+use crate::sync::download_cache::DownloadCache;
+use axum::Router;
+use axum::routing::get;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::main::MainDb;
+use store::user::UserDb;
+use tokio::sync::Semaphore;
+
+/// The running server. It keeps no state of its own that another process would miss.
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub main: MainDb,
+    pub user: UserDb,
+    pub accounts: Accounts,
+    pub media: MediaStore,
+    /// Collection files on their way in; each of them is removed with the request that made it.
+    pub temporary: PathBuf,
+    pub downloads: DownloadCache,
+    /// Imports and exports of whole collections use several connections and a lot of CPU, so only some run at a time.
+    pub transfers: Semaphore,
+}
+
+impl App {
+    /// Puts the parts together and makes the folders that they need.
+    ///
+    /// # Errors
+    /// When a folder cannot be made.
+    pub fn new(config: Arc<Config>, clock: Clock, main: MainDb, user: UserDb, accounts: Accounts) -> std::io::Result<Self> {
+        let temporary = config.data_root.temporary();
+        std::fs::create_dir_all(&temporary)?;
+        let media = MediaStore::open(config.data_root.media())?;
+        let downloads = DownloadCache::open(config.data_root.path().join("downloads"))?;
+        let transfers = Semaphore::new((config.limits.db_connections / 6).max(1));
+        Ok(Self { config, clock, main, user, accounts, media, temporary, downloads, transfers })
+    }
+}
+
+/// All routes. The old djankiserv served below `/djs`, so everything is there too.
+pub fn router(app: Arc<App>) -> Router {
+    let surfaces = Router::new().merge(sync::routes::routes());
+    Router::new()
+        .route("/", get(http::home::home))
+        .route("/health", get(http::health::alive))
+        .route("/health/ready", get(http::health::ready))
+        .merge(surfaces.clone())
+        .nest("/djs", surfaces)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))
+        .fallback(http::not_found::not_found)
+        .with_state(app)
+}

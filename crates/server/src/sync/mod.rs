@@ -1,0 +1,25 @@
+//! The sync protocol of Anki's clients, versions 8 to 11: see the README in this folder.
+
+pub mod download_cache;
+pub mod routes;
+
+mod abort;
+mod apply;
+mod changes;
+mod chunk;
+mod context;
+mod download;
+mod error;
+mod finish;
+mod graves;
+mod incoming;
+mod login;
+mod media;
+mod meta;
+mod reply;
+mod sanity;
+mod shapes;
+mod spool;
+mod staging;
+mod start;
+mod upload;
