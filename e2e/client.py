@@ -28,6 +28,7 @@ from anki.collection import Collection  # noqa: E402
 
 import client_dump  # noqa: E402
 import client_edit  # noqa: E402
+import client_study  # noqa: E402
 import make_collection  # noqa: E402
 
 VERSION = anki.buildinfo.version
@@ -172,9 +173,7 @@ class Device:
         try:
             if hasattr(self.col, "full_upload_or_download"):
                 # No server_usn: media is synced by its own verb, not behind our back.
-                self.col.full_upload_or_download(
-                    auth=self.auth, server_usn=None, upload=upload
-                )
+                self.col.full_upload_or_download(auth=self.auth, server_usn=None, upload=upload)
             elif upload:
                 self.col.full_upload(self.auth)
             else:
@@ -203,7 +202,7 @@ class Device:
             time.sleep(0.02)
 
 
-for module in (client_edit, client_dump):
+for module in (client_edit, client_study, client_dump):
     for name, function in vars(module).items():
         if callable(function) and not name.startswith("_") and function.__module__ == module.__name__:
             setattr(Device, name, function)

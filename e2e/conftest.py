@@ -7,7 +7,8 @@ import os
 import pytest
 
 from device import ClientProcess, Device
-from paths import VERSIONS
+from flows import upload_first
+from paths import NEWEST, VERSIONS
 from proxy import Proxy
 from server import make_server
 from wire import Wire
@@ -27,14 +28,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def server(request, tmp_path_factory):
-    server = make_server(tmp_path_factory.mktemp("server"))
+def server(request):
+    server = make_server()
     # The official server makes a collection per account when it starts, so
-    # only as many accounts as tests, and some for tests that need two.
-    server.pool = len(request.session.items) + 10
+    # only as many accounts as tests, and some for tests that need more.
+    server.pool = len(request.session.items) + 30
     server.start()
     yield server
     server.stop()
+    if request.session.testsfailed:
+        print(f"\nkept for a look: {server.folder}")
+    else:
+        server.remove()
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +87,15 @@ def new_device(client_processes, server, account, tmp_path):
 def wire(server, account):
     """The protocol by hand, already logged in."""
     return Wire(server.base, account)
+
+
+@pytest.fixture
+def filled(new_device):
+    """A device whose collection (one note) is on the server."""
+    device = new_device(NEWEST)
+    device.add_notes(1)
+    upload_first(device)
+    return device
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -129,7 +129,7 @@ def _positional():
     import ast
 
     names = {}
-    for module in ("client.py", "client_edit.py", "client_dump.py", "make_collection.py"):
+    for module in ("client.py", "client_edit.py", "client_study.py", "client_dump.py", "make_collection.py"):
         for node in ast.walk(ast.parse((HERE / module).read_text())):
             if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "self":
                 names[node.name] = [a.arg for a in node.args.args[1:]]

@@ -20,7 +20,18 @@ import time
 import anki.buildinfo
 
 DECKS = ["Languages::Deutsch", "Languages::日本語::漢字", "Languages::Français", "Medicine::Anatomy", "Ünïcode ✓"]
-TAGS = ["noun", "verb", "lang::de", "lang::ja::jlpt::n5", "marked", "leech", "ärztlich", "日本", "chapter::01", "chapter::02"]
+TAGS = [
+    "noun",
+    "verb",
+    "lang::de",
+    "lang::ja::jlpt::n5",
+    "marked",
+    "leech",
+    "ärztlich",
+    "日本",
+    "chapter::01",
+    "chapter::02",
+]
 WORDS = (
     "the of and water Haus Straße über être garçon 日本 漢字 Привет мир عربي naïve café heart liver "
     "<b>bold</b> <i>x</i> &amp; &nbsp; {{c1::hidden}} [sound:a.mp3] emoji🎉 1234 3.14 a-b_c"
@@ -86,9 +97,21 @@ def note_rows(rng, count, notetypes, start, now, has_tags):
         sort = strip(values[0])
         guid = "".join(rng.choices(alphabet, k=10))
         yield (
-            start + index, guid, mid, now - rng.randrange(10**7), -1,
-            f" {' '.join(sorted(tags))} " if tags else "", "\x1f".join(values), sort, checksum(sort), 0, "",
-        ), (1 if name == "Basic" else 2)
+            (
+                start + index,
+                guid,
+                mid,
+                now - rng.randrange(10**7),
+                -1,
+                f" {' '.join(sorted(tags))} " if tags else "",
+                "\x1f".join(values),
+                sort,
+                checksum(sort),
+                0,
+                "",
+            ),
+            (1 if name == "Basic" else 2),
+        )
 
 
 def card_rows(rng, notes, decks, start, today, fsrs):
@@ -100,7 +123,13 @@ def card_rows(rng, notes, decks, start, today, fsrs):
                 kind, queue, due, interval, factor, reps = 0, 0, position, 0, 0, 0
             else:
                 interval = rng.randint(1, 900)
-                kind, queue, due, factor, reps = 2, 2, today + rng.randint(-30, 400), rng.randrange(1300, 3000, 50), rng.randint(1, 40)
+                kind, queue, due, factor, reps = (
+                    2,
+                    2,
+                    today + rng.randint(-30, 400),
+                    rng.randrange(1300, 3000, 50),
+                    rng.randint(1, 40),
+                )
                 if rng.random() < 0.03:
                     queue = -1
             data = {}
@@ -111,8 +140,24 @@ def card_rows(rng, notes, decks, start, today, fsrs):
             if fsrs:
                 data = {"pos": position} | data
             yield (
-                card, note[0], did, ord, note[3], -1, kind, queue, due, interval, factor, reps, reps // 9, 0, 0, 0,
-                rng.choice((0, 0, 0, 0, 1, 4)), data,
+                card,
+                note[0],
+                did,
+                ord,
+                note[3],
+                -1,
+                kind,
+                queue,
+                due,
+                interval,
+                factor,
+                reps,
+                reps // 9,
+                0,
+                0,
+                0,
+                rng.choice((0, 0, 0, 0, 1, 4)),
+                data,
             )
             card += 1
 
@@ -123,15 +168,22 @@ def review_rows(rng, cards, count, start):
         card = rng.choice(studied)
         interval = rng.randint(-600, 900)
         yield (
-            start + index, card[0], -1, rng.randint(1, 4), interval, rng.randint(0, 500),
-            rng.randrange(1300, 3000, 50), rng.randint(800, 60000), rng.randint(0, 3),
+            start + index,
+            card[0],
+            -1,
+            rng.randint(1, 4),
+            interval,
+            rng.randint(0, 500),
+            rng.randrange(1300, 3000, 50),
+            rng.randint(800, 60000),
+            rng.randint(0, 3),
         )
 
 
 def fill(path, notetypes, decks, notes, reviews, rng, fsrs=True, plain=False):
     """Direct SQL on a closed collection. Rows are new and unsent (usn -1)."""
     db = sqlite3.connect(path)
-    crt, = db.execute("select crt from col").fetchone()
+    (crt,) = db.execute("select crt from col").fetchone()
     now = int(time.time())
     today = (now - crt) // 86400
     # Ids in the past, below anything that was clicked together, and above what

@@ -60,12 +60,14 @@ class Proxy:
             status, answer_headers, answer = self.forward(method, path, headers, body)
         if action == LOSE:
             return False
-        wfile.write(f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\n".encode())
+        head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\n"
         for name, value in answer_headers.items():
             if name.lower() not in ("content-length", "transfer-encoding", "connection", "date"):
-                wfile.write(f"{name}: {value}\r\n".encode())
-        wfile.write(b"\r\n" + answer)
-        wfile.flush()
+                head += f"{name}: {value}\r\n"
+        try:
+            wfile.write(head.encode() + b"\r\n" + answer)
+        except ConnectionError:
+            return False  # a client that aborted has hung up
         return True
 
     def forward(self, method, path, headers, body):

@@ -10,10 +10,13 @@ import hashlib
 import http.client
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +47,15 @@ class Server:
     ready_path = "/health"
     start_seconds = 60
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self):
+        # Not below pytest's folder, which only its owner may enter: a server
+        # that runs as root lets its database run as somebody else. And short,
+        # because socket paths may only have 107 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="e2e-"))
+        self.folder.chmod(0o755)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}/"
-        self.log_path = folder / "server.log"
+        self.log_path = self.folder / "server.log"
         self.process = None
         self._counter = 0
 
@@ -59,7 +66,6 @@ class Server:
         raise NotImplementedError
 
     def start(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -92,7 +98,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise RuntimeError(f"server ignored signal {how} for {seconds} s:\n{self.log_tail()}")
+            raise RuntimeError(f"server ignored signal {how} for {seconds} s:\n{self.log_tail()}") from None
 
     def kill(self):
         """As a power cut would: no warning, no clean-up."""
@@ -111,6 +117,10 @@ class Server:
 
     def log_size(self):
         return self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def remove(self):
+        """Delete everything that the server left behind."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_account(self) -> Account:
         raise NotImplementedError
@@ -154,6 +164,17 @@ class Djankiserv(Server):
     ready_path = "/health/ready"
     # A first start initialises a private PostgreSQL in the data root.
     start_seconds = 60
+    database = None
+
+    def start(self):
+        if self.database is None and (url := os.environ.get("E2E_DATABASE_URL")):
+            self.database = FreshDatabase(url)
+        super().start()
+
+    def remove(self):
+        if self.database is not None:
+            self.database.drop()
+        super().remove()
 
     def binary(self):
         if chosen := os.environ.get("DJANKISERV_BIN"):
@@ -173,14 +194,13 @@ class Djankiserv(Server):
         env["DJANKISERV_DATA_ROOT"] = str(self.folder / "data")
         env["DJANKISERV_LISTEN_ADDRESS"] = "127.0.0.1"
         env["DJANKISERV_LISTEN_PORT"] = str(self.port)
-        if url := os.environ.get("E2E_DATABASE_URL"):
-            env["DJANKISERV_MAINDB_URL"] = url
+        if self.database is not None:
+            env["DJANKISERV_MAINDB_URL"] = self.database.url
         return env
 
     def new_account(self):
         self._counter += 1
-        # Random, because a database given by E2E_DATABASE_URL may be an old one.
-        account = Account(f"user{self._counter}-{secrets.token_hex(3)}", secrets.token_urlsafe(12))
+        account = Account(f"user{self._counter}", secrets.token_urlsafe(12))
         subprocess.run(
             [self.binary(), "user", "add", account.user, "--password-stdin"],
             input=account.password + "\n",
@@ -193,9 +213,35 @@ class Djankiserv(Server):
         return account
 
 
-def make_server(folder: Path) -> Server:
+class FreshDatabase:
+    """A database of our own on the server that E2E_DATABASE_URL names, made
+    with the command-line client of that engine."""
+
+    def __init__(self, url):
+        self.admin = url
+        self.name = f"e2e_{secrets.token_hex(4)}"
+        parts = urllib.parse.urlsplit(url)
+        self.url = parts._replace(path=f"/{self.name}").geturl()
+        self.run(f"create database {self.name}")
+
+    def run(self, sql):
+        parts = urllib.parse.urlsplit(self.admin)
+        env = dict(os.environ)
+        if parts.scheme.startswith("postgres"):
+            command = ["psql", self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
+        else:
+            command = ["mysql", f"--host={parts.hostname}", f"--port={parts.port or 3306}", f"--user={parts.username}"]
+            command += ["--protocol=tcp", "--execute", sql]
+            env["MYSQL_PWD"] = urllib.parse.unquote(parts.password or "")
+        subprocess.run(command, env=env, check=True, timeout=60)
+
+    def drop(self):
+        self.run(f"drop database {self.name}")
+
+
+def make_server() -> Server:
     kind = os.environ.get("E2E_SERVER", "djankiserv")
     kinds = {"official": Official, "djankiserv": Djankiserv}
     if kind not in kinds:
         raise RuntimeError(f"E2E_SERVER must be one of {', '.join(kinds)}, not {kind!r}")
-    return kinds[kind](folder)
+    return kinds[kind]()

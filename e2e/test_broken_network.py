@@ -12,8 +12,14 @@ from proxy import CUT, LOSE
 
 # What the newest client sends in a normal sync, in this order.
 SEQUENCE = [
-    "sync/meta", "sync/start", "sync/applyGraves", "sync/applyChanges", "sync/chunk",
-    "sync/applyChunk", "sync/sanityCheck2", "sync/finish",
+    "sync/meta",
+    "sync/start",
+    "sync/applyGraves",
+    "sync/applyChanges",
+    "sync/chunk",
+    "sync/applyChunk",
+    "sync/sanityCheck2",
+    "sync/finish",
 ]
 
 

@@ -44,7 +44,9 @@ def test_key_stays_valid_after_another_login(new_device):
     assert sync(a) == sync(b) == "nothing"
 
 
-@pytest.mark.parametrize("path, body", [("sync/meta", {"v": 11, "cv": "x"}), ("sync/download", {"_pad": None}), ("msync/begin", {"v": "x"})])
+@pytest.mark.parametrize(
+    "path, body", [("sync/meta", {"v": 11, "cv": "x"}), ("sync/download", {"_pad": None}), ("msync/begin", {"v": "x"})]
+)
 def test_every_kind_of_request_needs_the_key(server, path, body):
     stranger = Wire(server.base, key="0123456789abcdef")
     with pytest.raises(Refused) as refused:

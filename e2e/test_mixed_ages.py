@@ -33,13 +33,27 @@ def rich(device):
     did = device.add_deck("Rich::Deck")
     device.update_deck(
         did,
-        {"desc": "d", "newLimit": 3, "reviewLimit": 4, "desiredRetention": 87, "md": True,
-         "newLimitToday": {"limit": 5, "today": 1}, "deckAddon": [1, {"x": None}]},
+        {
+            "desc": "d",
+            "newLimit": 3,
+            "reviewLimit": 4,
+            "desiredRetention": 87,
+            "md": True,
+            "newLimitToday": {"limit": 5, "today": 1},
+            "deckAddon": [1, {"x": None}],
+        },
     )
     pid = device.add_preset(
         "Rich preset",
-        {"desiredRetention": 0.87, "fsrsParams6": [0.5 + i / 8 for i in range(21)], "easyDaysPercentages": [1.0, 0.5, 0.0, 1.0, 1.0, 1.0, 1.0],
-         "waitForAudio": False, "new": {"perDay": 9, "addonNew": 2**53 + 1}, "presetAddon": "ß", "sm2Retention": 0.8},
+        {
+            "desiredRetention": 0.87,
+            "fsrsParams6": [0.5 + i / 8 for i in range(21)],
+            "easyDaysPercentages": [1.0, 0.5, 0.0, 1.0, 1.0, 1.0, 1.0],
+            "waitForAudio": False,
+            "new": {"perDay": 9, "addonNew": 2**53 + 1},
+            "presetAddon": "ß",
+            "sm2Retention": 0.8,
+        },
     )
     device.set_preset(did, pid)
     device.update_notetype("Basic", {"notetypeAddon": {"n": -(2**60)}})

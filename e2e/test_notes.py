@@ -69,7 +69,9 @@ def test_deletion_undone_after_it_was_synced(new_device):
         "insert into notes values (?, 'guid!', ?, 2000000000, -1, '', 'back' || char(31) || 'again', 'back', 0, 0, '')",
         [row["id"], row["mid"]],
     )
-    a.execute("insert into cards values (?, ?, 1, 0, 2000000000, -1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, '{}')", [nid, nid])
+    a.execute(
+        "insert into cards values (?, ?, 1, 0, 2000000000, -1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, '{}')", [nid, nid]
+    )
     settle(a, b, c)
     assert b.note(nid)["fields"] == ["back", "again"]
     # No fresh download here: csum and sfld of the hand-made row are made up.

@@ -25,7 +25,7 @@ def test_new_notetype_with_notes(new_device, version):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_rename_css_templates_field_names(new_device, version):
     a, b = two_devices(new_device, version)
-    css = ".card { content: \"\\201C\"; color: #f00 }\n/* ß */"
+    css = '.card { content: "\\201C"; color: #f00 }\n/* ß */'
     a.update_notetype("Basic", {"name": "Basis", "css": css})
     a.edit_template("Basis", 0, {"qfmt": "<h1>{{Front}}</h1>", "name": "Karte"})
     a.edit_field("Basis", 1, {"name": "Rückseite", "font": "Noto Sans", "size": 33, "rtl": True, "sticky": True})
@@ -37,7 +37,11 @@ def test_rename_css_templates_field_names(new_device, version):
     assert notetype["tmpls"][0]["qfmt"] == "<h1>{{Front}}</h1>"
     field = notetype["flds"][1]
     assert (field["name"], field["font"], field["size"], field["rtl"], field["sticky"]) == (
-        "Rückseite", "Noto Sans", 33, True, True,
+        "Rückseite",
+        "Noto Sans",
+        33,
+        True,
+        True,
     )
 
 
@@ -88,7 +92,10 @@ IO_VERSIONS = [v for v in VERSIONS if v not in ("2.1.49", "2.1.56")]
 @pytest.mark.parametrize("version", IO_VERSIONS)
 def test_image_occlusion(new_device, version):
     a, b = two_devices(new_device, version)
-    shapes = "{{c1::image-occlusion:rect:left=.1:top=.1:width=.2:height=.2:oi=1}}<br>{{c2::image-occlusion:ellipse:left=.5:top=.5:rx=.1:ry=.1}}<br>"
+    shapes = (
+        "{{c1::image-occlusion:rect:left=.1:top=.1:width=.2:height=.2:oi=1}}<br>"
+        "{{c2::image-occlusion:ellipse:left=.5:top=.5:rx=.1:ry=.1}}<br>"
+    )
     nid = a.add_image_occlusion("Header ü", shapes)
     dump = settle_and_compare(new_device, a, b)
     assert len([row for row in dump["cards"] if row[1] == nid]) == 2

@@ -11,14 +11,15 @@ from server import make_server
 
 
 @pytest.fixture
-def own_server(tmp_path):
+def own_server():
     """A server of its own: starting over with the accounts of all the other
     tests would take long."""
-    server = make_server(tmp_path / "server")
+    server = make_server()
     server.pool = 3
     server.start()
     yield server
     server.stop()
+    server.remove()
 
 
 @pytest.fixture
