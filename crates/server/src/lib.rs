@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod passwords;
 pub mod random;
 pub mod app;
+pub mod housekeeping;
 pub mod http;
 pub mod sync;
 pub mod media_store;

@@ -69,9 +69,9 @@ async fn choose_schema(cx: &Context, stored: Collection<'_>) -> SyncResult<Schem
         return Ok(Schema::V11);
     }
     let (notetypes, decks, presets) = tokio::join!(stored.notetypes(), stored.decks(), stored.presets());
-    let needed = anki::file::newest_field_version(&notetypes?, &decks?, &presets?);
+    let needed = anki::file::newest_field_version(&notetypes?, &decks?, &presets?).map_err(|e| SyncError::internal(e.to_string()))?;
     Ok(match cx.client.anki {
-        Some(version) if version < needed => Schema::V11,
+        Some(version) if (version.major, version.minor, version.patch) < needed => Schema::V11,
         _ => Schema::V18,
     })
 }
@@ -89,11 +89,17 @@ async fn empty_collection(cx: &Context, stamps: &Stamps) -> SyncResult<Response<
         let folder = tempfile::tempdir_in(folder)?;
         let path = folder.path().join("collection");
         let mut writer = FileWriter::create(&path, schema, &Stamps { created: now_ms / 1000, ..stamps })?;
-        let stock = stock::collection(now_ms);
-        writer.put_notetypes(&stock.notetypes)?;
-        writer.put_decks(&stock.decks)?;
-        writer.put_presets(&stock.presets)?;
-        writer.put_config(&stock.config)?;
+        // The ids of fields and templates only have to differ from each other.
+        let mut part = now_ms;
+        let mut part_id = || {
+            part += 1;
+            part
+        };
+        let notetypes = stock::notetypes(now_ms, &mut part_id);
+        writer.put_config(&stock::config(notetypes.first().map_or(0, |n| n.id), 0))?;
+        writer.put_notetypes(&notetypes)?;
+        writer.put_decks(&[stock::default_deck()])?;
+        writer.put_presets(&[stock::default_preset()])?;
         writer.finish()?;
         Ok::<_, FileError>(std::fs::read(&path)?)
     });

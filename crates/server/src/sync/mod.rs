@@ -14,7 +14,7 @@ mod finish;
 mod graves;
 mod incoming;
 mod login;
-mod media;
+pub mod media;
 mod meta;
 mod reply;
 mod sanity;
