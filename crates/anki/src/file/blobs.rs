@@ -160,3 +160,7 @@ fn decode_each<M: Message + Default>(table: &str, rows: &[(String, Vec<u8>)]) ->
     let rows = rows.iter().enumerate();
     rows.map(|(ord, (name, config))| Ok((name.clone(), decode(&format!("{table}[{ord}]"), config)?))).collect()
 }
+
+#[cfg(test)]
+#[path = "blobs_tests.rs"]
+mod tests;

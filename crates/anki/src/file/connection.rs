@@ -15,11 +15,11 @@ use super::{FileError, Limits};
 use crate::names;
 
 /// Virtual machine steps of SQLite between two looks at the budget.
-const STEPS_PER_LOOK: u32 = 100_000;
+const STEPS_PER_LOOK: u32 = 10_000;
 
 /// Steps that a connection may take: some for any file, and more for each byte. Checking and reading an ordinary file takes
 /// about two steps per byte.
-const STEPS: u64 = 50_000_000;
+const STEPS: u64 = 20_000_000;
 const STEPS_PER_BYTE: u64 = 50;
 
 /// A read-only connection that a hostile file can neither trick into writing nor keep busy for ever.
@@ -95,5 +95,55 @@ fn refuse(error: rusqlite::Error, stopped: bool) -> FileError {
             FileError::Io(std::io::Error::other(error))
         }
         _ => FileError::Damaged { detail: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(limits: &Limits) -> (tempfile::TempDir, ReadConnection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1);").unwrap();
+        let connection = ReadConnection::open(&path, 1, limits).unwrap();
+        (folder, connection)
+    }
+
+    const ENDLESS: &str = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c";
+
+    #[test]
+    fn endless_work_ends() {
+        let (_folder, connection) = connection(&Limits::default());
+        let result = connection.run(|sqlite| sqlite.query_row(ENDLESS, [], |row| row.get::<_, i64>(0)));
+        assert!(matches!(result, Err(FileError::TooMuchWork)), "{result:?}");
+    }
+
+    #[test]
+    fn work_can_be_stopped() {
+        let asked = Arc::new(AtomicBool::new(false));
+        let stop = asked.clone();
+        let stop = move || stop.swap(true, Ordering::Relaxed);
+        let (_folder, connection) = connection(&Limits { stop: Some(Arc::new(stop)), ..Limits::default() });
+        let result = connection.run(|sqlite| sqlite.query_row(ENDLESS, [], |row| row.get::<_, i64>(0)));
+        assert!(matches!(result, Err(FileError::Stopped)), "{result:?}");
+        assert!(asked.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn nothing_can_be_written_or_attached() {
+        let (folder, connection) = connection(&Limits::default());
+        let other = folder.path().join("other").display().to_string();
+        for statement in ["INSERT INTO t VALUES (2)".to_owned(), "CREATE TEMP TABLE u (x)".to_owned(), format!("ATTACH '{other}' AS o")] {
+            assert!(connection.run(|sqlite| sqlite.execute_batch(&statement)).is_err(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn values_beyond_the_limit_are_damage() {
+        let (_folder, connection) = connection(&Limits { max_value_bytes: 1000, ..Limits::default() });
+        let read = |bytes: i64| connection.run(|sqlite| sqlite.query_row("SELECT zeroblob(?1)", [bytes], |row| row.get::<_, Vec<u8>>(0)));
+        assert_eq!(read(1000).unwrap().len(), 1000);
+        assert!(matches!(read(1001), Err(FileError::Damaged { .. })));
     }
 }

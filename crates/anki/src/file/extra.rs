@@ -4,6 +4,8 @@
 //! with a new number). When a blob is read, it is compared with the blob that its JSON form would give; the fields that differ
 //! are kept byte for byte. When the object goes into a schema-18 file again, they replace what the JSON form says about them.
 
+use std::borrow::Cow;
+
 use prost::{
     Message,
     encoding::{decode_varint, encode_varint},
@@ -84,13 +86,17 @@ impl Extra {
                 continue;
             }
             let nested = shape.0.iter().find(|(field, _)| *field == number);
+            let collected = self.fields.len();
             if let (Some((_, shape)), Some(ours), Some(theirs)) = (nested, only(&original, number), only(&from_json, number)) {
                 path.push(number);
-                self.compare_level(blob, path, ours, theirs, shape)?;
+                let compared = self.compare_level(blob, path, ours, theirs, shape);
                 path.pop();
-            } else {
-                self.fields.push(Field { blob, path: path.clone(), number, raw });
+                if compared.is_some() {
+                    continue;
+                }
+                self.fields.truncate(collected);
             }
+            self.fields.push(Field { blob, path: path.clone(), number, raw });
         }
         Some(())
     }
@@ -106,25 +112,28 @@ impl Extra {
 }
 
 fn apply_level(fields: &[&Field], depth: usize, message: &[u8]) -> Option<Vec<u8>> {
-    let mut result = Vec::with_capacity(message.len() + 64);
     let here = || fields.iter().filter(|field| field.path.len() == depth);
+    let mut parts: Vec<(u32, Cow<'_, [u8]>)> = here().map(|field| (field.number, Cow::Borrowed(field.raw.as_slice()))).collect();
     for piece in split(message)? {
         if here().any(|field| field.number == piece.number) {
             continue;
         }
         let inside: Vec<&Field> = fields.iter().copied().filter(|field| field.path.get(depth) == Some(&piece.number)).collect();
-        match piece.payload {
+        parts.push(match piece.payload {
             Some(payload) if !inside.is_empty() => {
                 let nested = apply_level(&inside, depth + 1, payload)?;
-                encode_varint(u64::from(piece.number) << 3 | 2, &mut result);
-                encode_varint(nested.len() as u64, &mut result);
-                result.extend(nested);
+                let mut raw = Vec::with_capacity(nested.len() + 8);
+                encode_varint(u64::from(piece.number) << 3 | 2, &mut raw);
+                encode_varint(nested.len() as u64, &mut raw);
+                raw.extend(nested);
+                (piece.number, raw.into())
             }
-            _ => result.extend(piece.raw),
-        }
+            _ => (piece.number, piece.raw.into()),
+        });
     }
-    here().for_each(|field| result.extend(&field.raw));
-    Some(result)
+    // Writers of protobuf keep the order of numbers. It also makes a later alternative of a oneof the one that counts.
+    parts.sort_by_key(|(number, _)| *number);
+    Some(parts.into_iter().flat_map(|(_, raw)| raw.into_owned()).collect())
 }
 
 /// One field of an encoded message.

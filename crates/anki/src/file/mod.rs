@@ -17,6 +17,7 @@ mod rows;
 mod small;
 mod tables;
 mod unique;
+pub mod versions;
 mod write;
 
 pub use error::FileError;
