@@ -1,0 +1,132 @@
+//! The command line. One file per command.
+//!
+//! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used.
+
+mod collection;
+mod config;
+mod connections;
+mod createsuperuser;
+mod database;
+mod migrate;
+mod open;
+mod output;
+mod password_input;
+mod serve;
+mod user;
+
+use crate::config::{Config, ConfigErrors, Source};
+use crate::logging;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A sync server for Anki that keeps collections in PostgreSQL.
+///
+/// `djankiserv serve` runs it; without any configuration it starts a private PostgreSQL of its own in the data folder.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true, max_term_width = 100, after_help = FIRST_STEPS)]
+struct Cli {
+    /// The folder for media, the embedded database and generated secrets [env: DJANKISERV_DATA_ROOT]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  djankiserv serve              run the server; it prints the address to type into Anki
+  djankiserv user add ann       make a user, while the server runs or not
+  djankiserv config docs        all settings, with their defaults";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    #[command(subcommand)]
+    User(user::Command),
+    Createsuperuser(createsuperuser::Args),
+    #[command(subcommand)]
+    Collection(collection::Command),
+    #[command(subcommand)]
+    Database(database::Command),
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Runs the program with the process's arguments and environment.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut source = Source::from_env();
+    if let Some(folder) = &cli.data_root {
+        let Some(folder) = folder.to_str() else { return fail(&anyhow::anyhow!("--data-root must be UTF-8 text")) };
+        source.set("DJANKISERV_DATA_ROOT", folder);
+    }
+    match dispatch(cli.command, source) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    output::error(&format!("{error:#}"));
+    ExitCode::from(if error.is::<ConfigErrors>() { 2 } else { 1 })
+}
+
+fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
+    if let Command::Serve(args) = &command {
+        args.apply(&mut source);
+    }
+    if let Command::Config(config::Command::Docs) = command {
+        config::docs();
+        return Ok(());
+    }
+    let config = Config::load(&source)?;
+    let is_serve = matches!(command, Command::Serve(_));
+    if is_serve {
+        logging::start(&config.log);
+    } else {
+        logging::start_quietly(&config.log);
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut runtime = if is_serve { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+    runtime.enable_all().build()?.block_on(async {
+        match command {
+            Command::Serve(_) => serve::run(config).await,
+            Command::Migrate(args) => migrate::run(&config, &args).await,
+            Command::User(command) => user::run(&config, command).await,
+            Command::Createsuperuser(args) => createsuperuser::run(&config, args).await,
+            Command::Collection(command) => collection::run(&config, command).await,
+            Command::Database(command) => database::run(&config, command).await,
+            Command::Config(config::Command::Show) => {
+                config::show(&config);
+                Ok(())
+            }
+            Command::Config(config::Command::Docs) => Ok(()),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent_and_explained() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "`{}` has no help", command.get_name());
+            for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+                assert!(argument.get_help().is_some(), "`{}` of `{}` has no help", argument.get_id(), command.get_name());
+                // What stands in arguments is visible to every user of the machine.
+                let takes_password = argument.get_id().as_str().contains("password") && argument.get_action().takes_values();
+                assert!(!takes_password || argument.get_id() == "password_file", "`{}` takes a password", command.get_name());
+            }
+            command.get_subcommands().filter(|c| c.get_name() != "help").for_each(check);
+        }
+        Cli::command().debug_assert();
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,168 @@
+//! `serve`: the server.
+
+use super::connections;
+use super::open::Open;
+use super::output;
+use crate::actions::accounts::Accounts;
+use crate::app::{self, App};
+use crate::config::{Config, DataRoot, Source};
+use anyhow::Context;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Run the server
+///
+/// Brings the databases up to date, listens, and prints the address to type into Anki. Without configuration it listens on
+/// 127.0.0.1:8002 and runs a private PostgreSQL of its own in the data folder. Ctrl-c or SIGTERM stop it in order: running
+/// requests are finished first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  djankiserv serve\n  djankiserv serve --listen-address 0.0.0.0 --listen-port 80\n  \
+    DJANKISERV_MAINDB_HOST=db DJANKISERV_MAINDB_PASSWORD_FILE=/run/secrets/db djankiserv serve")]
+pub struct Args {
+    /// Where to listen; 0.0.0.0 for all networks [env: DJANKISERV_LISTEN_ADDRESS]
+    #[arg(long, value_name = "ADDRESS")]
+    listen_address: Option<String>,
+    /// The TCP port [env: DJANKISERV_LISTEN_PORT]
+    #[arg(long, value_name = "PORT")]
+    listen_port: Option<String>,
+}
+
+impl Args {
+    /// Lets the flags take precedence over the environment.
+    pub fn apply(&self, source: &mut Source) {
+        for (name, value) in [("DJANKISERV_LISTEN_ADDRESS", &self.listen_address), ("DJANKISERV_LISTEN_PORT", &self.listen_port)] {
+            if let Some(value) = value {
+                source.set(name, value);
+            }
+        }
+    }
+}
+
+/// How often what was left half done is looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    // From here on a signal stops us in order, also while the database starts.
+    let mut signals = Signals::new()?;
+    // First, because a port that is taken is the most frequent mistake, and quickly told.
+    let listener = bind(&config).await?;
+    config.data_root.create().with_context(|| format!("cannot use the data folder {}", config.data_root.path().display()))?;
+    config.secret_key().with_context(|| format!("cannot use the secret key in {}", config.data_root.path().display()))?;
+    let config = Arc::new(config);
+    let open = tokio::select! {
+        open = Open::for_server(&config) => open?,
+        () = signals.next() => return Ok(()),
+    };
+    let outcome = serve(&config, &open, listener, signals).await;
+    open.close().await;
+    tracing::info!("stopped");
+    outcome
+}
+
+async fn serve(config: &Arc<Config>, open: &Open, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
+    let router = app::router(Arc::new(app.context("cannot use the data folder")?));
+    let tidying = tokio::spawn(tidy(open.accounts.clone()));
+    output::text(&signpost(address, &config.data_root, open.accounts.any().await?));
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let signals = tokio::sync::Mutex::new(signals);
+    let next = || async { signals.lock().await.next().await };
+    connections::serve(listener, router, next(), next()).await;
+    tidying.abort();
+    Ok(())
+}
+
+async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
+    let (address, port) = (config.listen_address.as_str(), config.listen_port);
+    TcpListener::bind((address, port)).await.with_context(|| {
+        format!("cannot listen on {address} port {port}; set DJANKISERV_LISTEN_ADDRESS and DJANKISERV_LISTEN_PORT to something else, or find out who does listen there")
+    })
+}
+
+async fn tidy(accounts: Accounts) {
+    loop {
+        for outcome in [accounts.finish_deletions().await, accounts.tidy().await] {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "could not tidy up accounts, trying again later");
+            }
+        }
+        tokio::time::sleep(TIDY_EVERY).await;
+    }
+}
+
+/// What a person at the terminal needs to know next.
+fn signpost(address: SocketAddr, root: &DataRoot, has_users: bool) -> String {
+    let port = address.port();
+    let here = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { in_url(address.ip()) };
+    let mut out = format!(
+        "\ndjankiserv {} is running.\n\n  In Anki, under Preferences > Syncing, as self-hosted sync server:\n      http://{here}:{port}/\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if address.ip().is_unspecified() {
+        let there = own_address().map_or_else(|| "<this machine's address>".to_owned(), in_url);
+        out.push_str(&format!("  and on other devices:\n      http://{there}:{port}/\n"));
+    }
+    if !has_users {
+        let program = std::env::args().next().unwrap_or_else(|| "djankiserv".to_owned());
+        let folder = match DataRoot::default_path() {
+            Some(path) if path == root.path() => String::new(),
+            _ => format!(" --data-root '{}'", root.path().display()),
+        };
+        out.push_str(&format!("\n  There are no users yet. Make the first one, in another terminal:\n      {program} user add <name>{folder}\n"));
+    }
+    out.push_str("\n  Ctrl-c stops the server.\n\n");
+    out
+}
+
+fn in_url(ip: IpAddr) -> String {
+    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
+}
+
+/// The address that packets to the outside would come from. Connecting a datagram socket sends nothing.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// The signals that end the server.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signpost_shows_the_way() -> anyhow::Result<()> {
+        let root = DataRoot::new("/somewhere/else".as_ref())?;
+        let text = signpost("127.0.0.1:8002".parse()?, &root, false);
+        assert!(text.contains("http://127.0.0.1:8002/\n"), "{text}");
+        assert!(text.contains("user add <name> --data-root '/somewhere/else'"), "{text}");
+        let text = signpost("[::]:81".parse()?, &root, true);
+        assert!(text.contains("http://127.0.0.1:81/") && text.contains("on other devices"), "{text}");
+        assert!(!text.contains("user add"), "{text}");
+        assert!(signpost("[::1]:81".parse()?, &root, true).contains("http://[::1]:81/"));
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! `user add`.
+
+use crate::actions::accounts::NewUser;
+use crate::actions::username::Username;
+use crate::cli::open::Open;
+use crate::cli::output;
+use crate::cli::password_input::PasswordInput;
+use crate::config::Config;
+
+/// Make a user
+///
+/// Asks twice for the password. Usernames may be e-mail addresses and may use any script; upper and lower case are the same.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  djankiserv user add ann\n  djankiserv user add ann@example.com --password-file ann.txt\n  \
+    pass show anki | djankiserv user add ann --password-stdin")]
+pub struct Args {
+    /// The name to log in with
+    username: String,
+    /// The e-mail address, for the administrator's information
+    #[arg(long, default_value = "")]
+    email: String,
+    #[command(flatten)]
+    password: PasswordInput,
+}
+
+pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let username = Username::new(&args.username)?;
+    let password = args.password.get()?;
+    let new = NewUser { username, email: args.email, password, is_staff: false, is_superuser: false };
+    let account = Open::run(config, async |open| Ok(open.accounts.create(new, super::ACTOR).await?)).await?;
+    output::line(&format!("Made the user {}.", account.username));
+    Ok(())
+}
