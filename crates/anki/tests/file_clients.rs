@@ -3,6 +3,8 @@
 //! The files and what their makers say is in them come from `make_data.py`. That real clients accept what we write is checked
 //! by hand with `check_written.py`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     collections::BTreeMap,
     io::Read,
@@ -11,8 +13,10 @@ use std::{
 
 use anki::{
     file::{CollectionFile, FileError, FileWriter, Limits, Schema},
-    model::{Card, ConfigEntry, Deck, Grave, Note, Notetype, Preset, Review, Stamps, Tag},
+    model::{Card, ConfigEntry, Deck, Grave, GraveKind, Note, Notetype, Preset, Review, Stamps, Tag},
+    names, schema11,
 };
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 const MODERN: [&str; 2] = ["26.09.3-schema18", "26.09.3-schema11"];
@@ -76,6 +80,13 @@ fn write(path: &Path, schema: Schema, contents: &Contents) {
     contents.cards.iter().for_each(|card| writer.add_card(card).unwrap());
     contents.reviews.iter().for_each(|review| writer.add_review(review).unwrap());
     writer.finish().unwrap();
+}
+
+/// A plain connection to a file.
+fn raw(path: &Path) -> Connection {
+    let sqlite = Connection::open(path).unwrap();
+    sqlite.create_collation("unicase", names::compare).unwrap();
+    sqlite
 }
 
 /// A folder with the unpacked file of a client, and the path of that file.
@@ -234,7 +245,7 @@ fn assert_rows(table: &str, ours: impl Iterator<Item = Value>, told: &Value, usn
     let ours: Vec<Value> = ours.collect();
     let mut told = told.as_array().unwrap().clone();
     for row in &mut told {
-        if row[usn_column] == Value::from(-1) {
+        if row[usn_column] == -1 {
             row[usn_column] = usn.into();
         }
     }
@@ -339,15 +350,71 @@ fn old_files_gain_keys_but_lose_none() {
 }
 
 #[test]
+fn fields_of_a_later_version_come_back() {
+    let (folder, path) = unpack("26.09.3-schema18");
+    // Field 200 with the text "new": in the deck's common part, a preset, a notetype, a field and a template.
+    let later = "x'c20c036e6577'";
+    let append = |table: &str, column: &str| format!("UPDATE {table} SET {column} = CAST({column} || {later} AS blob);");
+    let changes = [("decks", "common"), ("deck_config", "config"), ("notetypes", "config"), ("fields", "config"), ("templates", "config")];
+    let sqlite = raw(&path);
+    for (table, column) in changes {
+        // Only objects without an `other` field, which must stay the last one.
+        sqlite.execute_batch(&append(table, column).replace(';', &format!(" WHERE instr({column}, x'fa0f') = 0;"))).unwrap();
+    }
+    drop(sqlite);
+    let file = CollectionFile::open(&path, &Limits::default()).unwrap();
+    let mut renamed = read(&file);
+    assert!(renamed.decks.iter().any(|deck| deck.extra.is_some()));
+    let change = schema11::Restamp { name: Some("Renamed"), usn: Some(9), ..Default::default() };
+    schema11::restamp(&mut renamed.decks[0], &change).unwrap();
+
+    let written = folder.path().join("written.anki2");
+    write(&written, Schema::V18, &renamed);
+    let blobs = |path: &Path, table: &str, column: &str| -> Vec<Vec<u8>> {
+        let sqlite = raw(path);
+        let mut query = sqlite.prepare(&format!("SELECT {column} FROM {table} WHERE instr({column}, x'fa0f') = 0 ORDER BY 1")).unwrap();
+        let blobs = query.query_map([], |row| row.get(0)).unwrap();
+        blobs.collect::<Result<_, _>>().unwrap()
+    };
+    for (table, column) in changes {
+        let theirs = blobs(&path, table, column);
+        assert!(theirs.iter().all(|blob| blob.ends_with(b"\xc2\x0c\x03new")) && !theirs.is_empty(), "{table}");
+        assert_eq!(blobs(&written, table, column), theirs, "{table}");
+    }
+    let back = read(&CollectionFile::open(&written, &Limits::default()).unwrap());
+    assert_same(&back, &renamed, "renamed");
+}
+
+#[test]
+fn graves_come_back() {
+    let (_folder, path) = unpack("26.09.3-schema18");
+    let mut contents = read(&CollectionFile::open(&path, &Limits::default()).unwrap());
+    let kinds = [GraveKind::Card, GraveKind::Note, GraveKind::Deck];
+    contents.graves = kinds.map(|kind| Grave { id: 77, kind, usn: 3 }).into();
+    for schema in [Schema::V11, Schema::V18] {
+        assert_eq!(rewritten(&contents, schema).graves, contents.graves);
+    }
+}
+
+#[test]
 fn three_threads_read_three_tables() {
     let (_folder, path) = unpack("26.09.3-schema18");
     let file = CollectionFile::open(&path, &Limits::default()).unwrap();
     let count = |table: usize| -> Result<usize, FileError> {
         let mut rows = 0;
         match table {
-            0 => file.for_each_note(|_| Ok::<_, FileError>(rows += 1))?,
-            1 => file.for_each_card(|_| Ok::<_, FileError>(rows += 1))?,
-            _ => file.for_each_review(|_| Ok::<_, FileError>(rows += 1))?,
+            0 => file.for_each_note(|_| {
+                rows += 1;
+                Ok::<_, FileError>(())
+            })?,
+            1 => file.for_each_card(|_| {
+                rows += 1;
+                Ok::<_, FileError>(())
+            })?,
+            _ => file.for_each_review(|_| {
+                rows += 1;
+                Ok::<_, FileError>(())
+            })?,
         }
         Ok(rows)
     };

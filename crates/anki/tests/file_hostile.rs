@@ -1,5 +1,7 @@
 //! Files that are no collections, damaged, malicious, or merely odd.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::{Path, PathBuf};
 
 use anki::{
@@ -204,6 +206,13 @@ fn extra_tables_and_indexes_are_fine() {
 }
 
 #[test]
+fn a_flood_of_tables_is_refused() {
+    let flood: String = (0..1100).map(|n| format!("CREATE TABLE t{n} (x);")).collect();
+    let sample = Sample::new(Schema::V11).sql(&format!("BEGIN; {flood} COMMIT;"));
+    assert_eq!(sort(&sample.open().unwrap_err()), "TooMuchWork");
+}
+
+#[test]
 fn odd_values_are_put_right_and_counted() {
     let sample = Sample::new(Schema::V11).sql(
         "UPDATE cards SET ivl = 3.7, due = 'x', odue = '12x' WHERE id = 1;
@@ -221,14 +230,26 @@ fn odd_values_are_put_right_and_counted() {
     );
     let file = sample.open().unwrap();
     let mut cards = Vec::new();
-    file.for_each_card(|card| Ok::<_, FileError>(cards.push(card.clone()))).unwrap();
+    file.for_each_card(|card| {
+        cards.push(card.clone());
+        Ok::<_, FileError>(())
+    })
+    .unwrap();
     assert_eq!((cards[0].interval, cards[0].due, cards[0].original_due, cards[0].factor), (3, 0, 0, 0));
     assert_eq!((cards[1].usn, cards[2].reps, cards[2].data.as_str()), (4, 0, ""));
     let mut reviews = Vec::new();
-    file.for_each_review(|review| Ok::<_, FileError>(reviews.push(review.clone()))).unwrap();
+    file.for_each_review(|review| {
+        reviews.push(review.clone());
+        Ok::<_, FileError>(())
+    })
+    .unwrap();
     assert_eq!((reviews[0].time, reviews[0].kind, reviews[0].ease), (0, 0, 3));
     let mut notes = Vec::new();
-    file.for_each_note(|note| Ok::<_, FileError>(notes.push(note.clone()))).unwrap();
+    file.for_each_note(|note| {
+        notes.push(note.clone());
+        Ok::<_, FileError>(())
+    })
+    .unwrap();
     assert_eq!(notes[0].fields, "a\u{fffd}\u{1f}b");
     assert_eq!((notes[1].fields.as_str(), notes[1].tags.as_str()), ("a\0b", "5"));
     assert_eq!((notes[2].sort_field.as_str(), notes[2].notetype_id), ("front 3", 77));
@@ -248,7 +269,11 @@ fn a_table_without_a_key_yields_each_id_once() {
     );
     let file = sample.open().unwrap();
     let mut ids = Vec::new();
-    file.for_each_review(|review| Ok::<_, FileError>(ids.push(review.id))).unwrap();
+    file.for_each_review(|review| {
+        ids.push(review.id);
+        Ok::<_, FileError>(())
+    })
+    .unwrap();
     assert_eq!(ids, (1..=40).collect::<Vec<_>>());
     assert_eq!(file.repairs().duplicates, 40);
 }

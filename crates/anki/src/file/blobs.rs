@@ -75,6 +75,7 @@ pub(super) fn read_deck(row: &Row<DeckBlobs>) -> Result<Deck, SchemaError> {
     let mut extra = Extra::default();
     extra.compare(blob::COMMON, &row.blobs.common, &from_json.common.encode_to_vec(), &FLAT);
     extra.compare(blob::KIND, &row.blobs.kind, &from_json.kind.encode_to_vec(), &DECK_KIND);
+    extra.keep_present(blob::KIND);
     Ok(Deck { extra: extra.store(), ..schema11::any_deck(object)? })
 }
 
@@ -162,5 +163,6 @@ fn decode_each<M: Message + Default>(table: &str, rows: &[(String, Vec<u8>)]) ->
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 #[path = "blobs_tests.rs"]
 mod tests;

@@ -94,7 +94,7 @@ prop_compose! {
         name in "[a-zÄ ]{0,4}(\u{1f}[a-z:]{0,3})?",
         (study_collapsed, browser_collapsed, last_day_studied) in any::<(bool, bool, u32)>(),
         [new_studied, review_studied, learning_studied, milliseconds_studied] in any::<[i32; 4]>(),
-        kind in prop::option::weighted(0.95, prop_oneof![normal(), filtered()]),
+        kind in prop_oneof![normal(), filtered()],
         other in other(),
         unknown in [unknown(), unknown()],
     ) -> Row<DeckBlobs> {
@@ -105,7 +105,7 @@ prop_compose! {
         let [in_common, in_kind] = unknown;
         // `other` has the highest number, so unknown fields come before it.
         let common = with_unknown(&DeckCommon { other: Vec::new(), ..common.clone() }, &in_common, &common.other);
-        Row { id, name, mtime, usn, blobs: DeckBlobs { common, kind: with_unknown(&DeckKind { kind }, &in_kind, b"") } }
+        Row { id, name, mtime, usn, blobs: DeckBlobs { common, kind: with_unknown(&DeckKind { kind: Some(kind) }, &in_kind, b"") } }
     }
 }
 
@@ -253,6 +253,19 @@ proptest! {
         if let Ok(deck) = read_deck(&row) {
             write_deck(&deck).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_deck_of_a_later_kind_is_a_normal_one_to_older_clients() {
+    // An alternative with number 3, and none at all.
+    for kind in [vec![26, 2, 8, 1], Vec::new()] {
+        let row = Row { id: 1, name: "d".to_owned(), mtime: 0, usn: 0, blobs: DeckBlobs { common: Vec::new(), kind: kind.clone() } };
+        let deck = read_deck(&row).unwrap();
+        assert_eq!((&parse(&deck.json).unwrap()["dyn"], deck.extra.is_some()), (&json!(0), !kind.is_empty()));
+        let back = write_deck(&deck).unwrap().blobs.kind;
+        let normal = DeckKind { kind: Some(Kind::Normal(NormalDeck { config_id: 1, ..NormalDeck::default() })) }.encode_to_vec();
+        assert_eq!(back, [normal, kind].concat());
     }
 }
 

@@ -99,6 +99,7 @@ fn refuse(error: rusqlite::Error, stopped: bool) -> FileError {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -72,6 +72,14 @@ impl Extra {
         }
     }
 
+    /// Forgets that fields were absent from the top level of a blob.
+    ///
+    /// For alternatives of which one must be there: an older client finds the one that JSON gives, a newer one takes the unknown
+    /// one, which comes later.
+    pub(super) fn keep_present(&mut self, blob: u32) {
+        self.fields.retain(|field| field.blob != blob || !field.path.is_empty() || !field.raw.is_empty());
+    }
+
     fn compare_level(&mut self, blob: u32, path: &mut Vec<u32>, original: &[u8], from_json: &[u8], shape: &Shape) -> Option<()> {
         let (original, from_json) = (split(original)?, split(from_json)?);
         let mut numbers: Vec<u32> = original.iter().chain(&from_json).map(|piece| piece.number).collect();
@@ -185,6 +193,7 @@ fn split(message: &[u8]) -> Option<Vec<Piece<'_>>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use proptest::prelude::*;
 

@@ -16,6 +16,9 @@ const TABLES: &[&str] = &["col", "notes", "cards", "revlog", "graves"];
 /// The tables that schema 18 has in addition.
 const TABLES_18: &[&str] = &["config", "deck_config", "decks", "fields", "notetypes", "tags", "templates"];
 
+/// How many tables and indexes a file may have. Clients make 31, add-ons perhaps a few more.
+const MAX_OBJECTS: usize = 1000;
+
 /// The tables that a file of this schema must have.
 pub(super) fn tables(schema: Schema) -> impl Iterator<Item = &'static str> {
     let more = match schema {
@@ -45,7 +48,7 @@ pub(super) fn header(path: &Path, limits: &Limits) -> Result<u64, FileError> {
     }
     // Clients of sync version 11 upload files in WAL mode, written out completely. Bytes 18 and 19 say so, and would make
     // SQLite look for a log beside the file.
-    if header[18..20] == [2, 2] {
+    if header[18..20].contains(&2) {
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.seek(SeekFrom::Start(18))?;
         file.write_all(&[1, 1])?;
@@ -56,13 +59,17 @@ pub(super) fn header(path: &Path, limits: &Limits) -> Result<u64, FileError> {
 /// Refuses whatever in a schema could run code or hide a table's rows. Only the tables we read are held to more.
 pub(super) fn objects(connection: &ReadConnection) -> Result<(), FileError> {
     let objects = connection.run(|sqlite| {
-        let mut query = sqlite.prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master")?;
+        let mut query =
+            sqlite.prepare(&format!("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master LIMIT {}", MAX_OBJECTS + 1))?;
         let rows = query.query_map([], |row| {
             let text = |index| row.get::<_, Option<String>>(index).map(Option::unwrap_or_default);
             Ok((text(0)?, text(1)?, text(2)?, row.get::<_, Option<i64>>(3)?.unwrap_or(0), text(4)?))
         })?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     })?;
+    if objects.len() > MAX_OBJECTS {
+        return Err(FileError::TooMuchWork);
+    }
     for (sort, name, table, root_page, sql) in &objects {
         let forbidden = |what: &str| Err(FileError::Forbidden { what: format!("{what} named {name:?}") });
         let ours = TABLES.iter().chain(TABLES_18).any(|known| known.eq_ignore_ascii_case(table));

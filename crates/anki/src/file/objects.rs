@@ -16,6 +16,9 @@ use crate::{
     schema11::{self, Restamp, Restampable, SchemaError, restamp},
 };
 
+/// Name and blob of a field or template.
+type Part = (String, Vec<u8>);
+
 /// The notetypes of a file, and what was done to them.
 pub(super) struct FoundNotetypes {
     pub(super) notetypes: Vec<Notetype>,
@@ -154,7 +157,7 @@ impl CollectionFile {
     }
 
     /// The names and blobs of a notetype's fields or templates, in the order of their ordinals.
-    fn parts_18(&self, table: &str, repairs: &mut Repairs) -> Result<HashMap<i64, Vec<(String, Vec<u8>)>>, FileError> {
+    fn parts_18(&self, table: &str, repairs: &mut Repairs) -> Result<HashMap<i64, Vec<Part>>, FileError> {
         let query = format!("SELECT ntid, name, config FROM {table} ORDER BY ntid, ord");
         let parts = self.collect(&query, repairs, |cells| {
             let mut name = String::new();

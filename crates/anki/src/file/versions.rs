@@ -106,6 +106,7 @@ fn of_preset(config: &PresetConfig, need: &mut impl FnMut(Version, bool)) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use serde_json::{Value, json};
 

@@ -276,6 +276,7 @@ impl<T: FromJson> FromJson for Option<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use proptest::prelude::*;
 

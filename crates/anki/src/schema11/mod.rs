@@ -91,3 +91,7 @@ fn with_id<T>(id: i64, object: T) -> Result<T, SchemaError> {
 pub(crate) fn text(object: &Map<String, Value>) -> String {
     serde_json::to_string(object).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;

@@ -174,7 +174,8 @@ fn write_template(name: &str, ord: u16, config: &TemplateConfig) -> Value {
     set("afmt", config.a_format.as_str().into());
     set("bqfmt", config.q_format_browser.as_str().into());
     set("bafmt", config.a_format_browser.as_str().into());
-    set("did", deck_or_null(config.target_deck_id));
+    // Clients tell no negative ids here, though they do for the notetype.
+    set("did", deck_or_null(config.target_deck_id.max(0)));
     set("bfont", config.browser_font_name.as_str().into());
     set("bsize", u8::try_from(config.browser_font_size).unwrap_or(0).into());
     set("id", config.id.to_json());

@@ -166,6 +166,7 @@ impl<'de> Visitor<'de> for TopLevel<'de> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
