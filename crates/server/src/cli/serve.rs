@@ -3,13 +3,12 @@
 use super::connections;
 use super::open::Open;
 use super::output;
-use crate::actions::accounts::Accounts;
 use crate::app::{self, App};
 use crate::config::{Config, DataRoot, Source};
+use crate::housekeeping;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -41,9 +40,6 @@ impl Args {
     }
 }
 
-/// How often what was left half done is looked for.
-const TIDY_EVERY: Duration = Duration::from_secs(3600);
-
 pub async fn run(config: Config) -> anyhow::Result<()> {
     // From here on a signal stops us in order, also while the database starts.
     let mut signals = Signals::new()?;
@@ -65,14 +61,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: &Arc<Config>, open: &Open, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
-    let router = app::router(Arc::new(app.context("cannot use the data folder")?));
-    let tidying = tokio::spawn(tidy(open.accounts.clone()));
+    let app = Arc::new(app.context("cannot use the data folder")?);
+    let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
     output::text(&signpost(address, &config.data_root, open.accounts.any().await?));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
-    connections::serve(listener, router, next(), next()).await;
-    tidying.abort();
+    connections::serve(listener, app::router(app), next(), next()).await;
+    housekeeping.abort();
     Ok(())
 }
 
@@ -81,17 +77,6 @@ async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
     TcpListener::bind((address, port)).await.with_context(|| {
         format!("cannot listen on {address} port {port}; set DJANKISERV_LISTEN_ADDRESS and DJANKISERV_LISTEN_PORT to something else, or find out who does listen there")
     })
-}
-
-async fn tidy(accounts: Accounts) {
-    loop {
-        for outcome in [accounts.finish_deletions().await, accounts.tidy().await] {
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "could not tidy up accounts, trying again later");
-            }
-        }
-        tokio::time::sleep(TIDY_EVERY).await;
-    }
 }
 
 /// What a person at the terminal needs to know next.

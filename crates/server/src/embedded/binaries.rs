@@ -12,9 +12,10 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The path of one program, such as `initdb`.
+    /// The path of one program, such as `initdb`. The client programs may be installed somewhere else: then PATH decides.
     pub(super) fn program(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        let path = self.folder.join(name);
+        if path.exists() { path } else { name.into() }
     }
 
     /// All usable versions, the newest first.
@@ -22,7 +23,7 @@ impl Binaries {
     /// # Errors
     /// When there is none.
     pub(super) fn find() -> Result<Vec<Self>, EmbeddedError> {
-        let mut found: Vec<Self> = candidates().into_iter().filter_map(look_into).collect();
+        let mut found: Vec<Self> = candidates().iter().filter_map(|folder| look_into(folder)).collect();
         found.sort_by_key(|b| std::cmp::Reverse(b.major));
         let newest = found.first().map(|b| b.major);
         found.retain(|b| b.major >= OLDEST_MAJOR);
@@ -64,10 +65,9 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-fn look_into(folder: PathBuf) -> Option<Binaries> {
-    if !folder.join("initdb").is_file() {
-        return None;
-    }
+fn look_into(folder: &Path) -> Option<Binaries> {
+    // A link in PATH leads to the folder with all of them.
+    let folder = folder.join("initdb").canonicalize().ok()?.parent()?.to_owned();
     let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
     let major = major_of(&String::from_utf8_lossy(&output.stdout))?;
     Some(Binaries { folder, major })

@@ -95,10 +95,15 @@ impl Cluster {
         parse_postmaster(&fs::read_to_string(self.data().join("postmaster.pid")).ok()?)
     }
 
+    /// The server's socket, and the lock file beside it.
+    pub(super) fn sockets(&self) -> [PathBuf; 2] {
+        [format!(".s.PGSQL.{PORT}"), format!(".s.PGSQL.{PORT}.lock")].map(|name| self.socket_folder.join(name))
+    }
+
     /// Whether a server accepts connections.
     pub(super) fn answers(&self) -> bool {
-        self.postmaster().is_some_and(|state| state.is_ready)
-            && UnixStream::connect(self.socket_folder.join(format!(".s.PGSQL.{PORT}"))).is_ok()
+        let [socket, _] = self.sockets();
+        self.postmaster().is_some_and(|state| state.is_ready) && UnixStream::connect(socket).is_ok()
     }
 
     /// Chooses the programs that fit the cluster; for a cluster that does not exist yet, the newest.
@@ -173,8 +178,9 @@ impl Cluster {
         set("log_rotation_size", "0");
         set("log_truncate_on_rotation", "on");
         set("log_file_mode", "0600");
-        // A failing statement can hold what users wrote.
+        // A failing statement and the details of an error can hold what users wrote.
         set("log_min_error_statement", "panic");
+        set("log_error_verbosity", "terse");
         if shared_memory_is_small() {
             set("max_parallel_maintenance_workers", "0");
         }

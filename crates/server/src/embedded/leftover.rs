@@ -14,12 +14,13 @@ const PATIENCE_WITH_USERS: Duration = Duration::from_secs(10);
 /// A fast shutdown writes everything to disk first.
 const PATIENCE_WITH_SHUTDOWN: Duration = Duration::from_secs(60);
 
-/// Stops the postmaster that an earlier run left behind, if there is one, and removes a lock file that would keep ours from starting.
+/// Stops the postmaster that an earlier run left behind, if there is one, and removes lock files that would keep ours from starting.
 /// Only to be called by the owner.
 pub(super) async fn clear(cluster: &Cluster) -> Result<(), EmbeddedError> {
-    let Some(pid) = cluster.postmaster().map(|state| state.pid) else { return Ok(()) };
     let data = cluster.data();
-    if works_in(pid, &data) {
+    if let Some(pid) = cluster.postmaster().map(|state| state.pid)
+        && works_in(pid, &data)
+    {
         tracing::warn!(pid, "stopping the PostgreSQL that an earlier run left behind");
         let _quiet = UsersLock::exclude_others(cluster.folder(), PATIENCE_WITH_USERS).await?;
         let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
@@ -30,12 +31,18 @@ pub(super) async fn clear(cluster: &Cluster) -> Result<(), EmbeddedError> {
             }
         }
     }
-    // PostgreSQL trusts the number in the file: if another process of the same user has it by now (or a zombie, in a container that
-    // reaps none), it would refuse to start. We hold the owner's lock, so once no process works in the folder the file means nothing.
-    if cluster.postmaster().is_some() && wait_until_nobody_works_in(&data).await {
-        let file = data.join("postmaster.pid");
-        tracing::info!("removing the lock file of a PostgreSQL that does not run any more");
-        std::fs::remove_file(&file).at("cannot remove", file)?;
+    // PostgreSQL trusts the numbers in such files: if another process of the same user has it by now (or a zombie, in a container that
+    // reaps none), it would refuse to start. We hold the owner's lock, so once no process works in the folder the files mean nothing.
+    let [socket, socket_lock] = cluster.sockets();
+    let files = [data.join("postmaster.pid"), socket_lock, socket];
+    if files.iter().any(|file| file.exists()) && wait_until_nobody_works_in(&data).await {
+        tracing::info!("removing the lock files of a PostgreSQL that does not run any more");
+        for file in files {
+            match std::fs::remove_file(&file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).at("cannot remove", file),
+                _ => {}
+            }
+        }
     }
     Ok(())
 }

@@ -33,13 +33,18 @@ impl MainDb {
     pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
         crate::migrations::run(&db, "main", migrations::STEPS, now_ms).await?;
-        let insert = "INSERT INTO {s}.installation (id, installation, created) VALUES (1, ?, ?)";
-        match db.execute(insert, params![new_installation, now_ms]).await {
-            Ok(_) | Err(StoreError::AlreadyExists(_)) => {}
-            Err(e) => return Err(e),
-        }
-        let row = db.query_opt("SELECT installation FROM {s}.installation WHERE id = 1", vec![]).await?;
-        let installation = row.ok_or_else(|| StoreError::Internal("the row of the installation is missing".into()))?.text(0)?;
+        let installation = match installation(&db).await? {
+            Some(installation) => installation,
+            None => {
+                let insert = "INSERT INTO {s}.installation (id, installation, created) VALUES (1, ?, ?)";
+                match db.execute(insert, params![new_installation, now_ms]).await {
+                    // Another process was faster: its id counts.
+                    Ok(_) | Err(StoreError::AlreadyExists(_)) => {}
+                    Err(e) => return Err(e),
+                }
+                installation(&db).await?.ok_or_else(|| StoreError::Internal("the row of the installation is missing".into()))?
+            }
+        };
         Ok(Self { db, installation: installation.into() })
     }
 
@@ -52,4 +57,9 @@ impl MainDb {
     pub async fn ping(&self) -> Result<()> {
         self.db.query("SELECT 1", vec![]).await.map(drop)
     }
+}
+
+async fn installation(db: &Db) -> Result<Option<String>> {
+    let row = db.query_opt("SELECT installation FROM {s}.installation WHERE id = 1", vec![]).await?;
+    row.map(|row| row.text(0)).transpose()
 }
