@@ -2,6 +2,12 @@
 //!
 //! [`CollectionFile`] reads one, [`FileWriter`] makes one, both in schema 11 and in schema 18. The objects that schema 18 keeps
 //! as protobuf are handed out, and taken, as the schema-11 JSON of the sync protocol.
+//!
+//! A file that somebody uploads is not trusted: [`CollectionFile::open`] refuses what is damaged or could make SQLite run code,
+//! and the readers put odd values right, counting them in [`Repairs`]. What protobuf says and JSON cannot (fields of a later
+//! Anki, half a percent) travels in the `extra` bytes of an object, byte for byte, into the next schema-18 file. Whoever changes
+//! an object's JSON in another way than [`crate::schema11::restamp`] keeps `extra` only if the fields in it may override the
+//! change; a sync drops it. [`versions`] tells which clients may be given schema 18.
 
 mod blobs;
 mod cells;

@@ -4,7 +4,7 @@
 //! Anki's own parser refuses and put right what that parser puts right, in place: unknown keys, the order of keys and the digits
 //! of numbers stay as they came.
 //!
-//! The check is the conversion into the typed form that schema 18 stores ([`messages`]); what converts is valid.
+//! The check is the conversion into the typed form that schema 18 stores (`messages`); what converts is valid.
 
 pub(crate) mod deck;
 mod error;
