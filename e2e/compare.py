@@ -56,6 +56,14 @@ def canonical(dump, *, age=None):
     # without marking the collection as changed.
     for key in ("localOffset", "lastUnburied"):
         dump["config"].pop(key, None)
+    # The default hour, which an answer writes and its undoing does not remove.
+    if dump["config"].get("rollover") == 4:
+        del dump["config"]["rollover"]
+
+    for row in dump["cards"]:
+        # 2.1.49 writes "" where later ones write "{}". The official server
+        # turns one into the other; ours keeps what it was sent.
+        row[CARD_DATA] = row[CARD_DATA] or "{}"
 
     if age:
         _forget_age(dump)
@@ -73,9 +81,6 @@ def _forget_age(dump):
     for preset in dump["presets"].values():
         for key, value in PRESET_DEFAULTS.items():
             preset.setdefault(key, value)
-    for row in dump["cards"]:
-        # 2.1.49 writes "" where later ones write "{}".
-        row[CARD_DATA] = row[CARD_DATA] or "{}"
 
 
 def _forget_news(dump):

@@ -5,7 +5,7 @@ use super::download_cache::{Key, Made};
 use super::error::{SyncError, SyncResult};
 use super::reply;
 use crate::app::App;
-use anki::file::{FileError, FileWriter, Schema};
+use anki::file::{FileError, FileWriter, Schema, versions};
 use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
 use axum::body::Body;
@@ -62,16 +62,21 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
     }
 }
 
-/// Clients of protocol 11 get schema 18, which restores most: but not when the client is so old that it would drop fields that the
-/// collection uses. Schema 11 passes keys that a client does not know through it unharmed.
+/// Clients of protocol 11 get schema 18, which restores most, with two exceptions. A client so old that it would drop fields which the
+/// collection uses gets schema 11, whose JSON passes keys that a client does not know through it unharmed. So does a client newer than
+/// we know, for keys that came with a sync and that only it can place, unless what we hold for it came from a schema-18 file.
 async fn choose_schema(cx: &Context, stored: Collection<'_>) -> SyncResult<Schema> {
     if cx.version.collection_schema() == Schema::V11 {
         return Ok(Schema::V11);
     }
     let (notetypes, decks, presets) = tokio::join!(stored.notetypes(), stored.decks(), stored.presets());
-    let needed = anki::file::newest_field_version(&notetypes?, &decks?, &presets?).map_err(|e| SyncError::internal(e.to_string()))?;
-    Ok(match cx.client.anki {
-        Some(version) if (version.major, version.minor, version.patch) < needed => Schema::V11,
+    let (notetypes, decks, presets) = (notetypes?, decks?, presets?);
+    let needed = versions::newest_field_version(&notetypes, &decks, &presets).map_err(|e| SyncError::internal(e.to_string()))?;
+    let has_extra = notetypes.iter().any(|o| o.extra.is_some()) || decks.iter().any(|o| o.extra.is_some()) || presets.iter().any(|o| o.extra.is_some());
+    let client = cx.client.anki.map(|version| (version.major, version.minor, version.patch));
+    Ok(match client {
+        Some(client) if client < needed => Schema::V11,
+        Some(client) if client > versions::NEWEST_KNOWN && !has_extra => Schema::V11,
         _ => Schema::V18,
     })
 }
