@@ -24,7 +24,9 @@ impl Binaries {
     /// When there is none.
     pub(super) fn find() -> Result<Vec<Self>, EmbeddedError> {
         let mut found: Vec<Self> = candidates().iter().filter_map(|folder| look_into(folder)).collect();
+        // The first of each version, in the order in which the folders were looked at.
         found.sort_by_key(|b| std::cmp::Reverse(b.major));
+        found.dedup_by_key(|b| b.major);
         let newest = found.first().map(|b| b.major);
         found.retain(|b| b.major >= OLDEST_MAJOR);
         match (newest, found.is_empty()) {

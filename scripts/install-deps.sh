@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Makes sure that what building and running needs is installed: a C compiler (SQLite and zstd are built
+# from source), PostgreSQL, and the Rust toolchain. With the argument "test", also what only tests need.
+# Does nothing, quickly, when all is there.
+set -euo pipefail
+
+packages=()
+
+has_postgres() {
+    local folder
+    for folder in ${PATH//:/ } /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql*; do
+        [[ -x $folder/initdb && -x $folder/postgres ]] && return 0
+    done
+    return 1
+}
+
+has_postgres || packages+=(postgresql)
+# The compiler alone is not enough: without libc6-dev there are no headers.
+if ! echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; then
+    packages+=(gcc libc6-dev)
+fi
+if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
+    packages+=(python3 python3-venv)
+fi
+
+if ((${#packages[@]})); then
+    # Without this, Debian's package starts a server of its own, which nobody needs here.
+    conf=/etc/postgresql-common/createcluster.d/djankiserv.conf
+    install="mkdir -p ${conf%/*} && echo 'create_main_cluster = false' > $conf && apt-get update -q && "
+    install+="DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends ${packages[*]}"
+    if [[ " ${packages[*]} " != *" postgresql "* ]]; then
+        install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends ${packages[*]}"
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "Missing: ${packages[*]} (names as on Debian). Install them with your system's package manager, and run this again." >&2
+        exit 1
+    elif [[ $(id -u) == 0 ]]; then
+        echo "Installing ${packages[*]}"
+        bash -c "$install"
+    else
+        printf 'Missing: %s. This installs it:\n\n  sudo sh -c "%s"\n\nThen run this again.\n' "${packages[*]}" "$install" >&2
+        exit 1
+    fi
+fi
+
+if ! command -v "${CARGO:-cargo}" >/dev/null; then
+    echo "The Rust toolchain is missing: see https://rustup.rs (Debian's own may be too old)." >&2
+    exit 1
+fi
