@@ -11,8 +11,8 @@ use axum::Router;
 use axum::routing::get;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::main::MainDb;
-use store::user::UserDb;
+use store::main_db::MainDb;
+use store::user_db::UserDb;
 use tokio::sync::Semaphore;
 
 /// The running server. It keeps no state of its own that another process would miss.

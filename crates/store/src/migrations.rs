@@ -28,9 +28,8 @@ pub async fn run(db: &Db, part: &str, steps: &[Step], now_ms: i64) -> Result<usi
     {
         return Err(e);
     }
-    let (lock, _) = db
-        .begin_with(vec![("SELECT number FROM {s}.migrations WHERE part = ? AND number = 0 FOR UPDATE", params![part])])
-        .await?;
+    let (lock, _) =
+        db.begin_with(vec![("SELECT number FROM {s}.migrations WHERE part = ? AND number = 0 FOR UPDATE", params![part])]).await?;
     let done = db.query("SELECT number FROM {s}.migrations WHERE part = ? ORDER BY number", params![part]).await?;
     let newest = done.last().map_or(Ok(0), |row| row.int(0))?;
     let newest = usize::try_from(newest).unwrap_or(0);
@@ -42,11 +41,7 @@ pub async fn run(db: &Db, part: &str, steps: &[Step], now_ms: i64) -> Result<usi
     }
     for (index, step) in steps.iter().enumerate().skip(newest) {
         db.script(step.sql).await?;
-        db.execute(
-            "INSERT INTO {s}.migrations (part, number, applied) VALUES (?, ?, ?)",
-            params![part, index as i64 + 1, now_ms],
-        )
-        .await?;
+        db.execute("INSERT INTO {s}.migrations (part, number, applied) VALUES (?, ?, ?)", params![part, index as i64 + 1, now_ms]).await?;
     }
     lock.rollback().await?;
     Ok(steps.len() - newest)

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
-use store::main::{Account, AuditEntry, Client, HostKeyOwner, MainDb, NewAccount};
-use store::user::UserDb;
+use store::main_db::{Account, AuditEntry, Client, HostKeyOwner, MainDb, NewAccount};
+use store::user_db::UserDb;
 use tokio::time::Instant;
 
 /// The rules about accounts, with all that they work on. Clones share everything.

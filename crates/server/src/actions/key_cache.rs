@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use store::main::HostKeyOwner;
+use store::main_db::HostKeyOwner;
 use tokio::time::Instant;
 
 /// A revoked key is out everywhere within five seconds; the rest of those is for the look-up itself.

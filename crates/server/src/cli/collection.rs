@@ -7,7 +7,7 @@ use crate::clock::readable_time;
 use crate::config::Config;
 use anyhow::bail;
 use store::StoreError;
-use store::user::{Generation, GenerationState};
+use store::user_db::{Generation, GenerationState};
 
 /// List and bring back replaced versions of a collection
 ///

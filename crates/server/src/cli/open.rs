@@ -10,8 +10,8 @@ use std::future::Future;
 use std::time::Duration;
 use store::StoreError;
 use store::engine::ConnectTo;
-use store::main::MainDb;
-use store::user::UserDb;
+use store::main_db::MainDb;
+use store::user_db::UserDb;
 use tokio::time::Instant;
 
 /// Both databases, up to date, and what works on them. To be ended with [`Open::close`].

@@ -42,7 +42,7 @@ settings! {
     DATA_ROOT = "DATA_ROOT", default "", values "a folder":
         "Media, the embedded database, its dumps and generated secrets live here. Unset, it is `/var/lib/djankiserv` for root and `$XDG_DATA_HOME/djankiserv` (usually `~/.local/share/djankiserv`) for other users.";
     SECRET_KEY = "SECRET_KEY", default "", values "at least 32 bytes", secret:
-        "Signs what the server hands out to browsers and API clients. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
+        "Signs what the web pages and the API hand out, once there are any; syncing does not need it. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
     ALLOWED_HOSTS = "ALLOWED_HOSTS", default "*", values "names separated by commas":
         "Host names under which the server answers: `anki.example.com`, `.example.com` for a domain with all its subdomains, `*` for any. Any is the default because a sync server is often reached under several names and addresses, and every request carries its own key.";
     TRUSTED_PROXIES = "TRUSTED_PROXIES", default "", values "addresses or networks separated by commas":

@@ -7,7 +7,7 @@ use super::{graves, staging};
 use anki::merge;
 use anki::wire::changes::Changes;
 use store::collection::Collection;
-use store::user::staging::PieceKind;
+use store::user_db::staging::PieceKind;
 
 pub async fn apply_changes(cx: &Context, body: Vec<u8>) -> SyncResult<Vec<u8>> {
     let Running { mut session, schema } = cx.running().await?;
@@ -45,7 +45,7 @@ async fn parse(body: Vec<u8>) -> SyncResult<(Changes, Vec<u8>)> {
 }
 
 /// What changed here since the client's last sync, apart from what the client has deleted by now.
-async fn ours(cx: &Context, session: &store::user::sessions::Session, schema: &str) -> SyncResult<Vec<u8>> {
+async fn ours(cx: &Context, session: &store::user_db::sessions::Session, schema: &str) -> SyncResult<Vec<u8>> {
     let deleted = graves::staged(cx, session).await?;
     let tx = cx.app.user.db().snapshot().await?;
     let stored = Collection::within(&tx, schema);

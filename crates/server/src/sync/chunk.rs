@@ -9,7 +9,7 @@ use anki::wire::NULL;
 use anki::wire::chunk::{Chunk, ChunkWriter};
 use std::collections::HashSet;
 use store::collection::Collection;
-use store::user::staging::PieceKind;
+use store::user_db::staging::PieceKind;
 
 /// An answer becomes about this large, in bytes. Clients take chunks of any size, and round trips are what a user waits for.
 const ANSWER: usize = 2 << 20;

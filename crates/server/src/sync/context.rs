@@ -5,7 +5,7 @@ use crate::app::App;
 use anki::wire::client::ClientVersion;
 use anki::wire::version::SyncVersion;
 use std::sync::Arc;
-use store::user::sessions::Session;
+use store::user_db::sessions::Session;
 
 /// An authenticated request.
 pub struct Context {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use store::StoreError;
 use store::collection::Collection;
 use store::engine::Tx;
-use store::user::Current;
+use store::user_db::Current;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;

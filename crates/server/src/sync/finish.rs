@@ -6,8 +6,8 @@ use super::error::{SyncError, SyncResult};
 use super::sanity;
 use anki::wire::finish::finish_answer;
 use store::StoreError;
-use store::user::Locked;
-use store::user::sessions::Verdict;
+use store::user_db::Locked;
+use store::user_db::sessions::Verdict;
 
 /// How often the whole transaction is tried when the database asks to repeat it.
 const ATTEMPTS: usize = 4;

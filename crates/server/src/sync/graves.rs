@@ -5,8 +5,8 @@ use super::error::{SyncError, SyncResult};
 use super::staging;
 use anki::wire::NULL;
 use anki::wire::graves::Graves;
-use store::user::sessions::Session;
-use store::user::staging::PieceKind;
+use store::user_db::sessions::Session;
+use store::user_db::staging::PieceKind;
 
 pub async fn apply_graves(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let running = cx.running().await?;

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use anki::wire::meta::{MetaAnswer, MetaRequest};
 use anki::wire::version::SyncVersion;
-use store::user::CollectionState;
+use store::user_db::CollectionState;
 
 pub async fn meta(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let request = MetaRequest::parse(body).map_err(|e| SyncError::bad_request(e.to_string()))?;

@@ -9,9 +9,9 @@ use anki::wire::graves::Graves;
 use anki::wire::sanity::{self, Counts};
 use std::collections::HashMap;
 use store::collection::Collection;
-use store::user::sessions::Session;
-use store::user::staging::PieceKind;
-use store::user::{Counts as Rows, Current};
+use store::user_db::sessions::Session;
+use store::user_db::staging::PieceKind;
+use store::user_db::{Counts as Rows, Current};
 
 pub async fn sanity_check(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let client = Counts::parse(body).map_err(|e| SyncError::bad_request(e.to_string()))?;

@@ -5,7 +5,7 @@ use anki::model::{Note, Notetype};
 use anki::text;
 use std::collections::{HashMap, HashSet};
 use store::collection::Collection;
-use store::user::sessions::Session;
+use store::user_db::sessions::Session;
 
 /// Known shapes by notetype id: those staged in this sync, and those looked up.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::error::{SyncError, SyncResult};
-use store::user::sessions::Session;
-use store::user::staging::PieceKind;
+use store::user_db::sessions::Session;
+use store::user_db::staging::PieceKind;
 
 /// The size that pieces are cut to where they can be cut, in bytes.
 pub const PIECE: usize = 1 << 20;

@@ -6,8 +6,8 @@ use super::graves;
 use anki::wire::graves::Graves;
 use anki::wire::start::StartRequest;
 use store::collection::Collection;
-use store::user::sessions::{Session, Verdict};
-use store::user::{Current, Locked};
+use store::user_db::sessions::{Session, Verdict};
+use store::user_db::{Current, Locked};
 
 pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let request = StartRequest::parse(body).map_err(|e| SyncError::bad_request(e.to_string()))?;

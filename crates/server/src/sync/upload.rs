@@ -17,8 +17,8 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 use store::StoreError;
 use store::collection::{Load, LoadRows};
-use store::user::generations::{NewGeneration, Switched};
-use store::user::{Counts, Current, GenerationState};
+use store::user_db::generations::{NewGeneration, Switched};
+use store::user_db::{Counts, Current, GenerationState};
 use tokio::sync::mpsc;
 
 /// Rows are handed to the database in blocks of about this size, in bytes.

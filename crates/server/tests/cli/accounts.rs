@@ -8,9 +8,11 @@ use djankiserv::clock::Clock;
 use djankiserv::config::{DataRoot, LoginLimits};
 use djankiserv::embedded::Embedded;
 use djankiserv::passwords::Passwords;
+use std::collections::HashSet;
 use store::StoreError;
-use store::main::{MainDb, NewAccount};
-use store::user::UserDb;
+use store::engine::{ConnectTo, Db};
+use store::main_db::{MainDb, NewAccount};
+use store::user_db::UserDb;
 
 const NOW: i64 = 1_795_391_696_000;
 const WINDOW: i64 = 60_000;
@@ -41,8 +43,7 @@ impl World {
     }
 
     async fn add(&self, name: &str, password: &str) -> i64 {
-        let new =
-            NewUser { username: named(name), email: String::new(), password: password.into(), is_staff: false, is_superuser: false };
+        let new = NewUser { username: named(name), email: String::new(), password: password.into(), is_staff: false, is_superuser: false };
         self.here.create(new, "test").await.unwrap().id
     }
 
@@ -202,15 +203,20 @@ async fn an_interrupted_deletion_is_finished_later() {
 }
 
 #[tokio::test]
-async fn any_number_of_processes_may_start_at_once() {
+async fn any_number_of_processes_may_start_at_once_on_an_empty_database() {
     let world = World::new("start").await;
-    let to = world.embedded.connect_to();
+    let admin = ConnectTo { user: "postgres".into(), database: "postgres".into(), ..world.embedded.connect_to() };
+    Db::connect(&admin).await.unwrap().script("CREATE DATABASE fresh").await.unwrap();
+    let to = ConnectTo { database: "fresh".into(), ..admin };
     let opens = (0..8).map(|n| {
         let to = to.clone();
-        async move { MainDb::open(&to, &format!("{n}{n}"), NOW).await.map(|main| main.installation().to_owned()) }
+        async move {
+            let main = MainDb::open(&to, &format!("abcdef{n}{n}"), NOW).await?;
+            UserDb::open(&to, main.installation(), NOW).await?;
+            Ok::<_, StoreError>(main.installation().to_owned())
+        }
     });
-    for installation in futures_util::future::join_all(opens).await {
-        assert_eq!(installation.unwrap(), "0123456789abcdef");
-    }
+    let installations: HashSet<String> = futures_util::future::join_all(opens).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(installations.len(), 1, "{installations:?}");
     world.end().await;
 }

@@ -1,9 +1,9 @@
 use super::Collection;
 use crate::error::{Result, StoreError};
-use crate::user::Counts;
+use crate::user_db::Counts;
 
 impl Collection<'_> {
-    /// Counts the rows. Slow on a large collection; the counters of [`crate::user::Current`] are what is used.
+    /// Counts the rows. Slow on a large collection; the counters of [`crate::user_db::Current`] are what is used.
     pub async fn count(&self) -> Result<Counts> {
         let sql = "SELECT (SELECT COUNT(*) FROM {c}.notes), (SELECT COUNT(*) FROM {c}.cards), (SELECT COUNT(*) FROM {c}.revlog), \
                    (SELECT COUNT(*) FROM {c}.notetypes), (SELECT COUNT(*) FROM {c}.decks), (SELECT COUNT(*) FROM {c}.deck_config)";

@@ -55,10 +55,8 @@ impl<'a> Load<'a> {
     }
 
     async fn table<E: From<StoreError>>(&self, name: &str, rows: impl Stream<Item = Result<Bytes, E>>) -> Result<u64, E> {
-        let ddl: &Ddl = tables::ALL
-            .iter()
-            .find(|ddl| ddl.table.name == name)
-            .ok_or_else(|| StoreError::Internal(format!("no table {name}")))?;
+        let ddl: &Ddl =
+            tables::ALL.iter().find(|ddl| ddl.table.name == name).ok_or_else(|| StoreError::Internal(format!("no table {name}")))?;
         let tx = self.db.begin().await?;
         tx.script(&ddl.create.replace("{c}", self.schema)).await?;
         let count = match tx.load(self.schema, ddl.table, rows).await {

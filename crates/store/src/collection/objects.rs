@@ -1,7 +1,7 @@
 //! Notetypes, decks and presets.
 
-use super::tables::{DECKS, NOTETYPES, PRESETS};
 use super::Collection;
+use super::tables::{DECKS, NOTETYPES, PRESETS};
 use crate::engine::{Row, RowEncoder, Table, Value};
 use crate::error::Result;
 use crate::params;
@@ -135,23 +135,9 @@ fn notetype_from_row(row: &Row) -> Result<Notetype> {
 }
 
 fn deck_from_row(row: &Row) -> Result<Deck> {
-    Ok(Deck {
-        id: row.int(0)?,
-        name: row.text(1)?,
-        mtime: row.int(3)?,
-        usn: row.int32(4)?,
-        json: row.text(5)?,
-        extra: row.opt_bytes(6)?,
-    })
+    Ok(Deck { id: row.int(0)?, name: row.text(1)?, mtime: row.int(3)?, usn: row.int32(4)?, json: row.text(5)?, extra: row.opt_bytes(6)? })
 }
 
 fn preset_from_row(row: &Row) -> Result<Preset> {
-    Ok(Preset {
-        id: row.int(0)?,
-        name: row.text(1)?,
-        mtime: row.int(3)?,
-        usn: row.int32(4)?,
-        json: row.text(5)?,
-        extra: row.opt_bytes(6)?,
-    })
+    Ok(Preset { id: row.int(0)?, name: row.text(1)?, mtime: row.int(3)?, usn: row.int32(4)?, json: row.text(5)?, extra: row.opt_bytes(6)? })
 }

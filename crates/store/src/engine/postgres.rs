@@ -303,10 +303,7 @@ fn translate(sql: &str) -> String {
 }
 
 fn ddl(sql: &str) -> String {
-    sql.replace("{s}", SHARED_SCHEMA)
-        .replace("KEY_T", "TEXT COLLATE \"C\"")
-        .replace("TEXT_T", "TEXT")
-        .replace("BLOB_T", "BYTEA")
+    sql.replace("{s}", SHARED_SCHEMA).replace("KEY_T", "TEXT COLLATE \"C\"").replace("TEXT_T", "TEXT").replace("BLOB_T", "BYTEA")
 }
 
 fn insert_sql(schema: &str, table: &Table, replace: bool) -> String {

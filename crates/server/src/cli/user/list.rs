@@ -5,7 +5,7 @@ use crate::cli::output;
 use crate::clock::{iso_time, readable_time};
 use crate::config::Config;
 use serde_json::json;
-use store::main::Account;
+use store::main_db::Account;
 
 /// List all users
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use anki::schema11::{Restamp, Restampable, restamp};
 use anki::wire::changes::Changes;
 use std::collections::HashMap;
 use store::collection::ObjectRow;
-use store::user::Current;
+use store::user_db::Current;
 
 impl Applying<'_> {
     /// Stores the objects that win over ours, in Anki's order: notetypes, decks, presets, tags, creation stamp, config.

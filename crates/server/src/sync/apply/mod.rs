@@ -11,9 +11,9 @@ use anki::wire::changes::Changes;
 use anki::wire::chunk::Chunk;
 use anki::wire::graves::Graves;
 use store::collection::Collection;
-use store::user::sessions::Session;
-use store::user::staging::PieceKind;
-use store::user::{Counts, Current, Locked};
+use store::user_db::sessions::Session;
+use store::user_db::staging::PieceKind;
+use store::user_db::{Counts, Current, Locked};
 
 /// What all parts of the work know.
 struct Applying<'a> {

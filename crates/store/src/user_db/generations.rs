@@ -189,7 +189,8 @@ impl UserDb {
         };
         let current = all.iter().find(|g| g.state == GenerationState::Current);
         let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
-        let was_replaced_by_current = current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
+        let was_replaced_by_current =
+            current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
         let newest = all.iter().map(|g| g.stamps.modified.max(g.stamps.schema_modified)).max().unwrap_or(0);
         let mut stamps = wanted.stamps;
         stamps.modified = now_ms.max(newest + 1);

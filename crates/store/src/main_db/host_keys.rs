@@ -68,14 +68,7 @@ impl MainDb {
             Some(client) => {
                 let sql = "UPDATE {s}.host_keys SET last_seen = ?, last_address = ?, client_name = ?, client_version = ?, \
                            client_platform = ? WHERE digest = ?";
-                let params = params![
-                    now_ms,
-                    address,
-                    client.name.as_str(),
-                    client.version.as_str(),
-                    client.platform.as_str(),
-                    digest
-                ];
+                let params = params![now_ms, address, client.name.as_str(), client.version.as_str(), client.platform.as_str(), digest];
                 self.db.execute(sql, params).await
             }
             None => {

@@ -108,9 +108,7 @@ impl UserDb {
     /// Removes a session and what it staged, if it is still the running one.
     pub async fn drop_session(&self, account: i64, session_key: &str) -> Result<bool> {
         let tx = self.db.begin().await?;
-        let gone = tx
-            .execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key])
-            .await?;
+        let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
         if gone > 0 {
             tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
         }

@@ -153,10 +153,7 @@ impl Locked {
     /// Remembers under which schema stamp a client was ahead of us.
     pub async fn put_ahead(&self, schema_modified: i64) -> Result<()> {
         self.tx
-            .execute(
-                "UPDATE {s}.collections SET ahead_schema_modified = ? WHERE account = ?",
-                params![schema_modified, self.state.account],
-            )
+            .execute("UPDATE {s}.collections SET ahead_schema_modified = ? WHERE account = ?", params![schema_modified, self.state.account])
             .await
             .map(drop)
     }
