@@ -11,9 +11,13 @@ use axum::Router;
 use axum::routing::get;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use store::main_db::MainDb;
 use store::user_db::UserDb;
 use tokio::sync::Semaphore;
+
+/// Half of what a client waits for an answer.
+const ANSWER_IMPORT_AFTER: Duration = Duration::from_secs(15);
 
 /// The running server. It keeps no state of its own that another process would miss.
 pub struct App {
@@ -26,8 +30,12 @@ pub struct App {
     /// Collection files on their way in; each of them is removed with the request that made it.
     pub temporary: PathBuf,
     pub downloads: DownloadCache,
+    /// Uploaded files whose import is not over.
+    pub imports: PathBuf,
+    /// When an import takes longer than this, it is made safe and the client gets its answer.
+    pub answer_import_after: Duration,
     /// Imports and exports of whole collections use several connections and a lot of CPU, so only some run at a time.
-    pub transfers: Semaphore,
+    pub transfers: Arc<Semaphore>,
 }
 
 impl App {
@@ -40,8 +48,10 @@ impl App {
         std::fs::create_dir_all(&temporary)?;
         let media = MediaStore::open(config.data_root.media())?;
         let downloads = DownloadCache::open(config.data_root.path().join("downloads"))?;
-        let transfers = Semaphore::new((config.limits.db_connections / 6).max(1));
-        Ok(Self { config, clock, main, user, accounts, media, temporary, downloads, transfers })
+        let imports = config.data_root.path().join("imports");
+        std::fs::create_dir_all(&imports)?;
+        let transfers = Arc::new(Semaphore::new((config.limits.db_connections / 6).max(1)));
+        Ok(Self { config, clock, main, user, accounts, media, temporary, downloads, imports, answer_import_after: ANSWER_IMPORT_AFTER, transfers })
     }
 }
 

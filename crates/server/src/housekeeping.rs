@@ -39,7 +39,7 @@ pub async fn run(app: Arc<App>) {
 ///
 /// # Errors
 /// When the database fails; the next round goes on where this one stopped.
-pub async fn often(app: &App) -> anyhow::Result<()> {
+pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
     let now = app.clock.now_ms();
     let idle = app.user.sweep_sessions(now - IDLE_SESSION_MS, now - FINISHED_MS).await?;
     if idle > 0 {
@@ -51,6 +51,7 @@ pub async fn often(app: &App) -> anyhow::Result<()> {
         tracing::info!(account = generation.account, number = generation.number, state = generation.state.name(), "removing a generation");
         app.user.remove_generation(&generation).await?;
     }
+    while crate::sync::import::resume_one(app).await.map_err(anyhow::Error::msg)? {}
     Ok(())
 }
 
@@ -62,6 +63,7 @@ pub async fn rarely(app: &Arc<App>) -> anyhow::Result<()> {
     app.accounts.finish_deletions().await?;
     app.accounts.tidy().await?;
     crate::sync::media::sweep(app).await?;
+    crate::sync::import::sweep(app).await?;
     let app = app.clone();
     tokio::task::spawn_blocking(move || {
         app.downloads.sweep(UNUSED_DOWNLOAD, DOWNLOAD_BYTES)?;

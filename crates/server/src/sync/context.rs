@@ -5,7 +5,12 @@ use crate::app::App;
 use anki::wire::client::ClientVersion;
 use anki::wire::version::SyncVersion;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::user_db::GenerationState;
 use store::user_db::sessions::Session;
+
+/// Less than the 30 seconds after which a client gives up.
+const IMPORT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// An authenticated request.
 pub struct Context {
@@ -40,6 +45,25 @@ impl Context {
         match self.app.user.session(self.account, &self.session_key).await? {
             Some((session, schema)) => Ok(Running { session, schema }),
             None => Err(self.not_running().await),
+        }
+    }
+
+    /// Waits for a large upload of this account whose rows are still being loaded.
+    ///
+    /// # Errors
+    /// 503 when that takes longer than a client waits.
+    pub async fn wait_for_import(&self) -> SyncResult<()> {
+        let until = Instant::now() + IMPORT_PATIENCE;
+        loop {
+            let state = self.app.user.state(self.account).await?;
+            let importing = state.and_then(|s| s.current).is_some_and(|current| current.state == GenerationState::Importing);
+            if !importing {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(SyncError::unavailable("the last upload is large and still being loaded"));
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 

@@ -34,6 +34,7 @@ const PIECE: usize = 128 << 10;
 
 pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
     let app = &cx.app;
+    cx.wait_for_import().await?;
     let (tx, state) = app.user.snapshot(cx.account).await?;
     let state = state.ok_or_else(|| SyncError::unavailable("the account has no collection row yet; logging in again makes it"))?;
     let Some(current) = state.current.clone() else {

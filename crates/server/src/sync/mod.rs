@@ -12,6 +12,7 @@ mod download;
 mod error;
 mod finish;
 mod graves;
+pub mod import;
 mod incoming;
 mod login;
 pub mod media;

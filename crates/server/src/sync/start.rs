@@ -7,7 +7,7 @@ use anki::wire::graves::Graves;
 use anki::wire::start::StartRequest;
 use store::collection::Collection;
 use store::user_db::sessions::{Session, Verdict};
-use store::user_db::{Current, Locked};
+use store::user_db::{Current, GenerationState, Locked};
 
 pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let request = StartRequest::parse(body).map_err(|e| SyncError::bad_request(e.to_string()))?;
@@ -18,7 +18,13 @@ pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     if cx.app.user.is_loading(cx.account, now).await? {
         return Err(SyncError::conflict("an upload of this collection is running"));
     }
-    let locked = cx.app.user.lock(cx.account).await?;
+    let mut locked = cx.app.user.lock(cx.account).await?;
+    if locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing) {
+        // The lock must not be held while waiting.
+        locked.tx.rollback().await?;
+        cx.wait_for_import().await?;
+        locked = cx.app.user.lock(cx.account).await?;
+    }
     let Some(current) = locked.state.current.clone() else {
         return Err(SyncError::conflict("the account has no collection; it must have been reset after meta"));
     };

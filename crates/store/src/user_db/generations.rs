@@ -1,7 +1,8 @@
 //! Generations: a whole collection is replaced by loading a new schema beside the old one and switching to it under the lock.
 //!
 //! A generation is a row before it is a schema, so that nothing is ever left that no row names. States go
-//! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`.
+//! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`. One that
+//! takes longer to load than a client waits becomes the current one while it is `importing`, once its file is safe.
 
 use super::{CollectionState, Counts, Current, Locked, UserDb};
 use crate::engine::Row;
@@ -14,6 +15,8 @@ use anki::model::Stamps;
 pub enum GenerationState {
     /// Being filled; nobody reads it.
     Loading,
+    /// The one in use, although its rows are still being loaded from a file that is kept until they are.
+    Importing,
     /// The one in use.
     Current,
     /// Replaced, and kept for a while so that a replacement can be undone.
@@ -27,6 +30,7 @@ impl GenerationState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Loading => "loading",
+            Self::Importing => "importing",
             Self::Current => "current",
             Self::Kept => "kept",
             Self::Dropping => "dropping",
@@ -34,7 +38,7 @@ impl GenerationState {
     }
 
     pub(super) fn from_name(name: &str) -> Result<Self> {
-        [Self::Loading, Self::Current, Self::Kept, Self::Dropping]
+        [Self::Loading, Self::Importing, Self::Current, Self::Kept, Self::Dropping]
             .into_iter()
             .find(|state| state.name() == name)
             .ok_or_else(|| StoreError::Internal(format!("unknown generation state {name:?}")))
@@ -111,7 +115,7 @@ impl UserDb {
         let changed = self
             .db
             .execute(
-                "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state = 'loading'",
+                "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state IN ('loading', 'importing')",
                 params![lease_until, new.account, new.number],
             )
             .await?;
@@ -122,6 +126,15 @@ impl UserDb {
     ///
     /// `loaded` says what was loaded. Nothing happens when the collection was changed since the load began.
     pub async fn switch(&self, new: &NewGeneration, loaded: &Current, now_ms: i64) -> Result<Switched> {
+        self.replace(new, loaded, GenerationState::Current, now_ms).await
+    }
+
+    /// The same for one whose rows are not loaded yet, but lie safely in a file. `announced` says what they will be.
+    pub async fn switch_importing(&self, new: &NewGeneration, announced: &Current, now_ms: i64) -> Result<Switched> {
+        self.replace(new, announced, GenerationState::Importing, now_ms).await
+    }
+
+    async fn replace(&self, new: &NewGeneration, loaded: &Current, state: GenerationState, now_ms: i64) -> Result<Switched> {
         let locked = self.lock(new.account).await?;
         if locked.state.current.as_ref().map(base_of) != new.base {
             locked.tx.rollback().await?;
@@ -130,8 +143,8 @@ impl UserDb {
         let taken = locked
             .tx
             .execute(
-                "UPDATE {s}.generations SET state = 'current', loaded_modified = ? WHERE account = ? AND number = ? AND state = 'loading'",
-                params![loaded.stamps.modified, new.account, new.number],
+                "UPDATE {s}.generations SET state = ?, loaded_modified = ? WHERE account = ? AND number = ? AND state = 'loading'",
+                params![state.name(), loaded.stamps.modified, new.account, new.number],
             )
             .await?;
         if taken != 1 {
@@ -142,6 +155,35 @@ impl UserDb {
         locked.replace_current(new.number, now_ms).await?;
         locked.tx.commit().await?;
         Ok(Switched::Done)
+    }
+
+    /// Ends the import of a generation that is in use already: its rows are there now. False when it is not ours any more.
+    pub async fn end_import(&self, new: &NewGeneration, loaded: &Current) -> Result<bool> {
+        let locked = self.lock(new.account).await?;
+        let ended = locked
+            .tx
+            .execute(
+                "UPDATE {s}.generations SET state = 'current' WHERE account = ? AND number = ? AND state = 'importing'",
+                params![new.account, new.number],
+            )
+            .await?;
+        locked.put_current(loaded).await?;
+        locked.tx.commit().await?;
+        Ok(ended == 1)
+    }
+
+    /// Takes over an import whose process has died, with an empty schema to begin anew. None when there is none.
+    pub async fn take_over_import(&self, now_ms: i64, lease_until: i64) -> Result<Option<NewGeneration>> {
+        let sql = "SELECT account, number, schema_name FROM {s}.generations WHERE state = 'importing' AND lease_until < ? LIMIT 1";
+        let Some(row) = self.db.query_opt(sql, params![now_ms]).await? else { return Ok(None) };
+        let new = NewGeneration { account: row.int(0)?, number: row.int32(1)?, schema: row.text(2)?, base: None };
+        let sql = "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state = 'importing' AND lease_until < ?";
+        if self.db.execute(sql, params![lease_until, new.account, new.number, now_ms]).await? != 1 {
+            return Ok(None);
+        }
+        self.db.drop_schema(&new.schema).await?;
+        self.db.create_schema(&new.schema).await?;
+        Ok(Some(new))
     }
 
     /// Gives up a generation that was being loaded.
@@ -164,6 +206,12 @@ impl UserDb {
         Ok(row.is_some())
     }
 
+    /// Whether a generation is loading or importing.
+    pub async fn is_being_filled(&self, account: i64, number: i32) -> Result<bool> {
+        let sql = "SELECT number FROM {s}.generations WHERE account = ? AND number = ? AND state IN ('loading', 'importing')";
+        Ok(self.db.query_opt(sql, params![account, number]).await?.is_some())
+    }
+
     /// All generations of an account, newest first.
     pub async fn generations(&self, account: i64) -> Result<Vec<Generation>> {
         let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? ORDER BY number DESC");
@@ -180,6 +228,10 @@ impl UserDb {
     /// [`StoreError::Gone`] when there is no such kept generation.
     pub async fn restore(&self, account: i64, number: i32, now_ms: i64) -> Result<Stamps> {
         let locked = self.lock(account).await?;
+        if locked.current().is_ok_and(|current| current.state == GenerationState::Importing) {
+            locked.tx.rollback().await?;
+            return Err(StoreError::Busy("the last upload is still being loaded; try again later".into()));
+        }
         let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? AND state IN ('kept', 'current') ORDER BY number");
         let all: Vec<Generation> = locked.tx.query(&sql, params![account]).await?.iter().map(from_row).collect::<Result<_>>()?;
         let found = all.iter().find(|g| g.number == number && g.state == GenerationState::Kept);

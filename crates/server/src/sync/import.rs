@@ -1,0 +1,347 @@
+//! Loads an uploaded file into a new generation and switches to it.
+//!
+//! A client gives up when it hears nothing for 30 seconds. An import that may take longer is made safe first: the file goes to a folder
+//! where it survives a crash, and the generation becomes the current one while its rows are still on their way. From that moment the
+//! upload has taken place; whatever needs the rows waits, and any process takes the import over if this one dies.
+
+use super::error::SyncError;
+use super::upload::Refusal;
+use crate::app::App;
+use anki::file::{CollectionFile, FileError, Limits, Repairs};
+use bytes::Bytes;
+use futures_util::Stream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
+use store::collection::{Load, LoadRows};
+use store::user_db::generations::{NewGeneration, Switched};
+use store::user_db::{Counts, Current, GenerationState};
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+
+/// Rows are handed to the database in blocks of about this size, in bytes.
+const BLOCK: usize = 256 << 10;
+/// An import that shows no sign of life for so long is given up, or taken over.
+const LEASE: Duration = Duration::from_secs(120);
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// An uploaded file that has been found to be a collection.
+pub struct Upload {
+    pub account: i64,
+    pub username: String,
+    pub client: String,
+    pub file: Arc<CollectionFile>,
+    /// Where it lies; removed in the end.
+    pub spooled: NamedTempFile,
+    pub received: Instant,
+}
+
+/// Imports `upload`. `answered` is called once, when the collection has been replaced for good or will not be.
+pub async fn import(app: Arc<App>, upload: Upload, answered: impl FnOnce(Result<(), Refusal>)) {
+    let mut answered = Some(answered);
+    let outcome = replace(&app, &upload, || {
+        if let Some(answered) = answered.take() {
+            answered(Ok(()));
+        }
+    })
+    .await;
+    match answered {
+        Some(answered) => answered(outcome),
+        None => {
+            if let Err(refusal) = outcome {
+                // The file is kept, and the import is tried again when the lease has run out.
+                tracing::error!(account = %upload.username, reason = %refusal.reason(), "an import that had been answered did not end well");
+            }
+        }
+    }
+}
+
+/// Takes over imports whose process has died. Answers whether there was one.
+///
+/// # Errors
+/// When it fails again; it is tried again later.
+pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
+    let now = app.clock.now_ms();
+    let taken = app.user.take_over_import(now, now + LEASE.as_millis() as i64).await.map_err(|e| e.to_string())?;
+    let Some(new) = taken else { return Ok(false) };
+    let path = kept_file(app, &new);
+    tracing::warn!(account = new.account, number = new.number, "taking over an import that was cut off");
+    let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
+    let opened = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || CollectionFile::open(&path, &limits)).await.map_err(|e| e.to_string())?
+    };
+    let file = Arc::new(opened.map_err(|e| e.to_string())?);
+    let loaded = tokio::select! {
+        loaded = load(app, &file, &new) => loaded,
+        lost = keep_lease(app, &new) => Err(lost),
+    };
+    let current = loaded.map_err(|e| e.reason())?;
+    if app.user.end_import(&new, &current).await.map_err(|e| e.to_string())? {
+        remove(&path);
+        tracing::info!(account = new.account, number = new.number, counts = ?current.counts, "import finished");
+    }
+    Ok(true)
+}
+
+/// Removes kept files that no import needs any more.
+///
+/// # Errors
+/// When the folder or the database cannot be read.
+pub async fn sweep(app: &App) -> anyhow::Result<()> {
+    let mut files = tokio::fs::read_dir(&app.imports).await?;
+    while let Some(entry) = files.next_entry().await? {
+        let name = entry.file_name();
+        let ids = name.to_str().and_then(|name| name.strip_suffix(".anki2")).and_then(|name| name.split_once('-'));
+        let Some((Ok(account), Ok(number))) = ids.map(|(account, number)| (account.parse(), number.parse())) else { continue };
+        if !app.user.is_being_filled(account, number).await? {
+            remove(&entry.path());
+        }
+    }
+    Ok(())
+}
+
+async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> Result<(), Refusal> {
+    let now = app.clock.now_ms();
+    let new = app.user.begin_generation(upload.account, "upload", now, now + LEASE.as_millis() as i64).await?;
+    let mut loading = std::pin::pin!(load(app, &upload.file, &new));
+    let mut lease = std::pin::pin!(keep_lease(app, &new));
+    let deadline = tokio::time::sleep_until((upload.received + app.answer_import_after).into());
+    let early = tokio::select! {
+        loaded = &mut loading => Some(loaded),
+        lost = &mut lease => Some(Err(lost)),
+        () = deadline => None,
+    };
+    let outcome = match early {
+        Some(loaded) => finish_quickly(app, upload, &new, loaded).await,
+        None => {
+            // Made safe while the load goes on.
+            let safe = async {
+                let safe = make_safe(app, upload, &new).await;
+                if safe.is_ok() {
+                    answer();
+                }
+                safe
+            };
+            let both = async { tokio::try_join!(safe, async { Ok((&mut loading).await) }) };
+            tokio::select! {
+                both = both => match both {
+                    Ok(((), loaded)) => finish_import(app, upload, &new, loaded).await,
+                    Err(e) => Err(e),
+                },
+                lost = &mut lease => Err(lost),
+            }
+        }
+    };
+    let still_loading = matches!(&outcome, Err(refusal) if !refusal.outcome_is_unknown());
+    if still_loading && let Err(error) = app.user.abandon(&new).await {
+        tracing::warn!(account = %upload.username, %error, "could not remove a given-up upload at once; housekeeping will");
+    }
+    outcome
+}
+
+/// The usual end: everything is loaded before the client has to be answered.
+async fn finish_quickly(app: &App, upload: &Upload, new: &NewGeneration, loaded: Result<Current, Refusal>) -> Result<(), Refusal> {
+    let current = loaded?;
+    done(app.user.switch(new, &current, app.clock.now_ms()).await)?;
+    log_end(upload, &current);
+    Ok(())
+}
+
+/// The end of an import that was answered before it was over.
+async fn finish_import(app: &App, upload: &Upload, new: &NewGeneration, loaded: Result<Current, Refusal>) -> Result<(), Refusal> {
+    let current = loaded?;
+    if app.user.end_import(new, &current).await? {
+        remove(&kept_file(app, new));
+    }
+    log_end(upload, &current);
+    Ok(())
+}
+
+fn log_end(upload: &Upload, current: &Current) {
+    let repairs = upload.file.repairs();
+    if repairs != Repairs::default() {
+        tracing::info!(account = %upload.username, ?repairs, "put right while reading an uploaded collection");
+    }
+    let ms = upload.received.elapsed().as_millis();
+    tracing::info!(account = %upload.username, client = %upload.client, counts = ?current.counts, ms, "collection replaced by an upload");
+}
+
+fn done(switched: store::Result<Switched>) -> Result<(), Refusal> {
+    match switched {
+        Ok(Switched::Done) => Ok(()),
+        Ok(Switched::ChangedMeanwhile) => Err(Refusal::Tell(
+            "Your collection was changed by another device during this upload, so it was not replaced. Please sync again.".into(),
+        )),
+        Ok(Switched::LeaseLost) => Err(SyncError::unavailable("the upload took too long and was given up").into()),
+        // A COMMIT whose outcome is unknown: what is right will show at the next meta, and housekeeping clears what was left.
+        Err(e) => Err(Refusal::Unknown(e.into())),
+    }
+}
+
+/// Checks every row, puts the file where it survives, and makes the generation the current one.
+async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Result<(), Refusal> {
+    let file = upload.file.clone();
+    let (source, target) = (upload.spooled.path().to_owned(), kept_file(app, new));
+    let (counts, scheduler) = tokio::task::spawn_blocking(move || {
+        let mut counts = file.counts().map(|counts| Counts {
+            notes: counts.notes.cast_signed(),
+            cards: counts.cards.cast_signed(),
+            revlog: counts.reviews.cast_signed(),
+            ..Counts::default()
+        })?;
+        counts.notetypes = file.notetypes()?.len() as i64;
+        counts.decks = file.decks()?.len() as i64;
+        counts.presets = file.presets()?.len() as i64;
+        file.tags()?;
+        file.config()?;
+        file.graves()?;
+        file.for_each_note(|_| Ok::<_, FileError>(()))?;
+        file.for_each_card(|_| Ok::<_, FileError>(()))?;
+        file.for_each_review(|_| Ok::<_, FileError>(()))?;
+        let scheduler = file.scheduler()?;
+        keep(&source, &target)?;
+        Ok::<_, Refusal>((counts, scheduler))
+    })
+    .await??;
+    let announced = Current {
+        number: new.number,
+        schema: new.schema.clone(),
+        state: GenerationState::Importing,
+        stamps: upload.file.stamps(),
+        scheduler_version: scheduler.version,
+        creation_offset: scheduler.has_creation_offset,
+        counts,
+    };
+    let switched = done(app.user.switch_importing(new, &announced, app.clock.now_ms()).await);
+    match &switched {
+        Ok(()) => tracing::info!(account = %upload.username, ?counts, "a large upload has taken place; its rows are still being loaded"),
+        Err(Refusal::Unknown(_)) => {}
+        Err(_) => remove(&kept_file(app, new)),
+    }
+    switched
+}
+
+fn kept_file(app: &App, new: &NewGeneration) -> PathBuf {
+    app.imports.join(format!("{}-{}.anki2", new.account, new.number))
+}
+
+/// The file under a second name, safely on disk.
+fn keep(source: &Path, target: &Path) -> std::io::Result<()> {
+    if std::fs::hard_link(source, target).is_err() {
+        std::fs::copy(source, target)?;
+    }
+    std::fs::File::open(target)?.sync_all()?;
+    match target.parent() {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(%error, path = %path.display(), "cannot remove an imported file");
+    }
+}
+
+/// Prolongs the lease until it is lost.
+async fn keep_lease(app: &App, new: &NewGeneration) -> Refusal {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        match app.user.extend_lease(new, app.clock.now_ms() + LEASE.as_millis() as i64).await {
+            Ok(true) => {}
+            Ok(false) => return SyncError::unavailable("the upload took too long and was given up").into(),
+            Err(error) => tracing::warn!(account = new.account, %error, "could not prolong the lease of an upload"),
+        }
+    }
+}
+
+/// Loads all tables, the three large ones side by side.
+async fn load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Result<Current, Refusal> {
+    let load = Load::new(app.user.db(), &new.schema);
+    // The small ones first: an object that cannot be read shows at once.
+    load.graves(rows(file, |file, out| file.graves()?.iter().try_for_each(|grave| out.row(|rows| rows.grave(grave))))).await?;
+    let notetypes = load.notetypes(rows(file, |file, out| file.notetypes()?.iter().try_for_each(|o| out.row(|rows| rows.notetype(o))))).await?;
+    let decks = load.decks(rows(file, |file, out| file.decks()?.iter().try_for_each(|o| out.row(|rows| rows.deck(o))))).await?;
+    let presets = load.presets(rows(file, |file, out| file.presets()?.iter().try_for_each(|o| out.row(|rows| rows.preset(o))))).await?;
+    load.tags(rows(file, |file, out| file.tags()?.iter().try_for_each(|o| out.row(|rows| rows.tag(o))))).await?;
+    load.config(rows(file, |file, out| file.config()?.iter().try_for_each(|o| out.row(|rows| rows.config(o))))).await?;
+    let (revlog, notes, cards) = tokio::try_join!(
+        load.reviews(rows(file, |file, out| file.for_each_review(|review| out.row(|rows| rows.review(review))))),
+        load.notes(rows(file, |file, out| file.for_each_note(|note| out.row(|rows| rows.note(note))))),
+        load.cards(rows(file, |file, out| file.for_each_card(|card| out.row(|rows| rows.card(card))))),
+    )?;
+    let (scheduler, counts) = {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || Ok::<_, FileError>((file.scheduler()?, file.counts()?))).await??
+    };
+    if (counts.reviews, counts.notes, counts.cards) != (revlog, notes, cards) {
+        return Err(SyncError::internal(format!("of {counts:?} only {notes} notes, {cards} cards and {revlog} reviews were loaded")).into());
+    }
+    let count = u64::cast_signed;
+    Ok(Current {
+        number: new.number,
+        schema: new.schema.clone(),
+        state: GenerationState::Current,
+        stamps: file.stamps(),
+        scheduler_version: scheduler.version,
+        creation_offset: scheduler.has_creation_offset,
+        counts: Counts {
+            notes: count(notes),
+            cards: count(cards),
+            revlog: count(revlog),
+            notetypes: count(notetypes),
+            decks: count(decks),
+            presets: count(presets),
+        },
+    })
+}
+
+/// Reads one table of the file on a thread of its own and hands its rows over in blocks.
+fn rows(
+    file: &Arc<CollectionFile>,
+    read: impl FnOnce(&CollectionFile, &mut Out) -> Result<(), Refusal> + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, Refusal>> {
+    let file = file.clone();
+    let (sender, mut receiver) = mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        let mut out = Out { rows: LoadRows::new(), sender };
+        let ended = read(&file, &mut out).and_then(|()| out.send());
+        // The other side is gone when loading has failed; its own error says why.
+        let _ = out.sender.blocking_send(ended.map(|()| None));
+    });
+    let mut ended = false;
+    futures_util::stream::poll_fn(move |task| {
+        if ended {
+            return Poll::Ready(None);
+        }
+        let block = ready!(receiver.poll_recv(task));
+        ended = !matches!(block, Some(Ok(Some(_))));
+        Poll::Ready(match block {
+            Some(block) => block.transpose(),
+            // Without the end mark the reader has died, and what we have is not all.
+            None => Some(Err(SyncError::internal("the reader of the uploaded file died").into())),
+        })
+    })
+}
+
+struct Out {
+    rows: LoadRows,
+    sender: mpsc::Sender<Result<Option<Bytes>, Refusal>>,
+}
+
+impl Out {
+    fn row(&mut self, add: impl FnOnce(&mut LoadRows)) -> Result<(), Refusal> {
+        add(&mut self.rows);
+        if self.rows.size() >= BLOCK { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> Result<(), Refusal> {
+        if self.rows.size() == 0 {
+            return Ok(());
+        }
+        let block = self.rows.take();
+        self.sender.blocking_send(Ok(Some(block))).map_err(|_| SyncError::unavailable("loading was given up").into())
+    }
+}
