@@ -135,8 +135,13 @@ impl Accounts {
         self.main.set_password_hash(account.id, &hash).await?;
         let revoked = if keep_devices { 0 } else { self.main.revoke_host_keys(account.id).await? };
         self.cache.forget(account.id);
-        self.audit(actor, account.id, "account.password", format!("set the password of `{}`, logged out {revoked} devices", account.username))
-            .await;
+        self.audit(
+            actor,
+            account.id,
+            "account.password",
+            format!("set the password of `{}`, logged out {revoked} devices", account.username),
+        )
+        .await;
         Ok(())
     }
 
@@ -260,7 +265,13 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Accounts::verify_login`].
-    pub async fn log_in(&self, username: &str, password: String, client: &ClientVersion, address: Option<IpAddr>) -> Result<(Account, String)> {
+    pub async fn log_in(
+        &self,
+        username: &str,
+        password: String,
+        client: &ClientVersion,
+        address: Option<IpAddr>,
+    ) -> Result<(Account, String)> {
         let account = self.verify_login(username, password, address).await?;
         let now = self.clock.now_ms();
         // Normally there already; missing after a crash in the middle of making the account.
@@ -312,13 +323,8 @@ impl Accounts {
 
     /// The change is done when this is called, so a failure here must not look like a failure of the change.
     async fn audit(&self, actor: &str, account: i64, action: &str, detail: String) {
-        let entry = AuditEntry {
-            at: self.clock.now_ms(),
-            actor: actor.to_owned(),
-            account: Some(account),
-            action: action.to_owned(),
-            detail,
-        };
+        let entry =
+            AuditEntry { at: self.clock.now_ms(), actor: actor.to_owned(), account: Some(account), action: action.to_owned(), detail };
         tracing::info!(actor, account, action, "{}", entry.detail);
         let written = match random::account_id() {
             Ok(id) => self.main.write_audit(id, &entry).await,
@@ -372,12 +378,9 @@ mod tests {
 
     #[test]
     fn addresses_are_counted_by_customer() -> Result<(), std::net::AddrParseError> {
-        for (address, want) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("::1", "::/64"),
-        ] {
+        for (address, want) in
+            [("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::/64")]
+        {
             assert_eq!(network(address.parse()?), want);
         }
         Ok(())

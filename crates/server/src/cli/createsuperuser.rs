@@ -13,7 +13,9 @@ use std::io::{BufRead, IsTerminal, Write};
 ///
 /// Asks for what is not given. A superuser can also sync, like any other user.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  djankiserv createsuperuser\n  djankiserv createsuperuser --username admin --password-file /run/secrets/admin")]
+#[command(
+    after_help = "Examples:\n  djankiserv createsuperuser\n  djankiserv createsuperuser --username admin --password-file /run/secrets/admin"
+)]
 pub struct Args {
     /// The username; may be an e-mail address
     #[arg(long)]

@@ -97,7 +97,9 @@ fn signpost(address: SocketAddr, root: &DataRoot, has_users: bool) -> String {
             Some(path) if path == root.path() => String::new(),
             _ => format!(" --data-root '{}'", root.path().display()),
         };
-        out.push_str(&format!("\n  There are no users yet. Make the first one, in another terminal:\n      {program} user add <name>{folder}\n"));
+        out.push_str(&format!(
+            "\n  There are no users yet. Make the first one, in another terminal:\n      {program} user add <name>{folder}\n"
+        ));
     }
     out.push_str("\n  Ctrl-c stops the server.\n\n");
     out

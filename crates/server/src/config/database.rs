@@ -119,12 +119,8 @@ fn check_password(reader: &mut Reader, to: &ConnectTo, names: &Names) -> bool {
 
 fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
     let engine = reader.text(names.engine);
-    let mut parts = Parts {
-        name: reader.text(names.name),
-        user: reader.text(names.user),
-        password: reader.secret(names.password),
-        ..Parts::default()
-    };
+    let mut parts =
+        Parts { name: reader.text(names.name), user: reader.text(names.user), password: reader.secret(names.password), ..Parts::default() };
     let host = reader.text(names.host);
     let port = reader.text(names.port);
     let url = reader.secret(names.url);
@@ -224,7 +220,9 @@ fn parse_url(text: &str) -> Result<Parts, String> {
                     "asks for sslmode={mode}, but TLS to the database is not supported yet in this version; reach it over a private network or a tunnel"
                 ));
             }
-            (key, _) => return Err(format!("has the parameter `{key}`, which is not supported; known are host, port, user, password, dbname")),
+            (key, _) => {
+                return Err(format!("has the parameter `{key}`, which is not supported; known are host, port, user, password, dbname"));
+            }
         }
     }
     Ok(parts)
@@ -270,11 +268,7 @@ mod tests {
         let cases: &[Case] = &[
             (&[("MAINDB_PASSWORD", "pw")], local.clone(), local.clone()),
             (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "django.db.backends.postgresql")], local.clone(), local.clone()),
-            (
-                &[("MAINDB_PASSWORD", "pw"), ("USERDB_NAME", "cards")],
-                local,
-                to(tcp("127.0.0.1"), 5432, "djankiserv", Some("pw"), "cards"),
-            ),
+            (&[("MAINDB_PASSWORD", "pw"), ("USERDB_NAME", "cards")], local, to(tcp("127.0.0.1"), 5432, "djankiserv", Some("pw"), "cards")),
             (
                 &[("MAINDB_PASSWORD", "pw"), ("MAINDB_PORT", "5555"), ("USERDB_HOST", "db2"), ("USERDB_PASSWORD", "pw2")],
                 to(tcp("127.0.0.1"), 5555, "djankiserv", Some("pw"), "djankiserv"),

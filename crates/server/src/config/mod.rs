@@ -95,7 +95,8 @@ impl Config {
     pub fn load(source: &Source) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(source);
         let r = &mut reader;
-        let listen_address = r.parsed(settings::LISTEN_ADDRESS, "an IP address or a host name, such as 127.0.0.1 or 0.0.0.0", parse_address);
+        let listen_address =
+            r.parsed(settings::LISTEN_ADDRESS, "an IP address or a host name, such as 127.0.0.1 or 0.0.0.0", parse_address);
         let listen_port = r.parsed(settings::LISTEN_PORT, "a port number from 0 to 65535, such as 8002", |text| text.parse().ok());
         let data_root = read_data_root(r);
         let configured_key = read_secret_key(r);
@@ -189,7 +190,10 @@ fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
     if KNOWN_KEYS.iter().any(|known| text.contains(known)) {
         reader.refuse(settings::SECRET_KEY, format!("is a well-known example, so anybody could forge logins; {hint}"));
     } else if text.len() < data_root::MIN_KEY_BYTES || is_repetitive {
-        reader.refuse(settings::SECRET_KEY, format!("is too easy to guess: it needs at least {} random bytes; {hint}", data_root::MIN_KEY_BYTES));
+        reader.refuse(
+            settings::SECRET_KEY,
+            format!("is too easy to guess: it needs at least {} random bytes; {hint}", data_root::MIN_KEY_BYTES),
+        );
     } else {
         return Some(Some(key));
     }

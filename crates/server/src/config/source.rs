@@ -93,11 +93,8 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        let errors = source
-            .unreadable
-            .iter()
-            .map(|name| SettingError { name: name.clone(), problem: "is not UTF-8 text".into() })
-            .collect();
+        let errors =
+            source.unreadable.iter().map(|name| SettingError { name: name.clone(), problem: "is not UTF-8 text".into() }).collect();
         Self { source, errors, shown: Vec::new() }
     }
 
@@ -189,9 +186,8 @@ impl<'a> Reader<'a> {
 
 /// What to tell about variables that are set but do nothing.
 pub(super) fn warnings(source: &Source) -> Vec<String> {
-    let known: BTreeSet<String> = settings::all()
-        .flat_map(|s| std::iter::once(s.name.to_owned()).chain(s.secret.then(|| format!("{}_FILE", s.name))))
-        .collect();
+    let known: BTreeSet<String> =
+        settings::all().flat_map(|s| std::iter::once(s.name.to_owned()).chain(s.secret.then(|| format!("{}_FILE", s.name)))).collect();
     let mut warnings = Vec::new();
     for (name, value) in &source.vars {
         if known.contains(name) || is_for_tests(name) || is_from_kubernetes(name, value) {

@@ -62,7 +62,8 @@ fn candidates() -> Vec<PathBuf> {
     ] {
         let Ok(entries) = std::fs::read_dir(parent) else { continue };
         let names = entries.flatten().map(|entry| entry.file_name());
-        folders.extend(names.filter(|name| name.to_string_lossy().starts_with(prefix)).map(|name| Path::new(parent).join(name).join(below)));
+        folders
+            .extend(names.filter(|name| name.to_string_lossy().starts_with(prefix)).map(|name| Path::new(parent).join(name).join(below)));
     }
     folders
 }

@@ -58,7 +58,18 @@ pub(super) async fn dump(cluster: &Cluster, binaries: &Binaries, now_ms: i64) ->
 pub(super) async fn restore(cluster: &Cluster, binaries: &Binaries, file: &Path) -> Result<(), EmbeddedError> {
     let mut command = tokio::process::Command::new(binaries.program("pg_restore"));
     command.env_clear().env("LC_ALL", "C");
-    command.args(["--exit-on-error", "--single-transaction", "--no-password", "-U", SUPERUSER, "-p", &PORT.to_string(), "-d", DATABASE, "-h"]);
+    command.args([
+        "--exit-on-error",
+        "--single-transaction",
+        "--no-password",
+        "-U",
+        SUPERUSER,
+        "-p",
+        &PORT.to_string(),
+        "-d",
+        DATABASE,
+        "-h",
+    ]);
     command.arg(cluster.socket_folder()).arg(file);
     run("pg_restore", command, "").await.map(drop)
 }
