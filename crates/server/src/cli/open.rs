@@ -114,7 +114,7 @@ async fn retry<T, F: Future<Output = store::Result<T>>>(until: Instant, which: &
     loop {
         match open().await {
             Err(error) if passes(&error) && Instant::now() + BETWEEN_TRIES < until => {
-                tracing::warn!(%error, "the {which} database is not there yet, trying again");
+                tracing::warn!(%error, "cannot use the {which} database yet, trying again for a minute");
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }
             outcome => return outcome,
