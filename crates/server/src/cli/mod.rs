@@ -17,6 +17,7 @@ mod user;
 use crate::config::{Config, ConfigErrors, Source};
 use crate::logging;
 use clap::{Parser, Subcommand};
+use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,6 +57,8 @@ enum Command {
 
 /// Runs the program with the process's arguments and environment.
 pub fn run() -> ExitCode {
+    // Whatever is written from here on is nobody else's to read. Folders that others must enter get their mode by name.
+    nix::sys::stat::umask(Mode::S_IRWXG | Mode::S_IRWXO);
     let cli = Cli::parse();
     let mut source = Source::from_env();
     if let Some(folder) = &cli.data_root {

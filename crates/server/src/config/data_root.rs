@@ -63,7 +63,7 @@ impl DataRoot {
     pub fn create(&self) -> io::Result<()> {
         let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
         if let Some(parent) = self.0.parent() {
-            fs::create_dir_all(parent)?;
+            create_parents(parent)?;
         }
         match fs::DirBuilder::new().mode(mode).create(&self.0) {
             // The mode given to mkdir is cut by the umask, which may be 077 for root.
@@ -93,6 +93,19 @@ impl DataRoot {
         }
         Ok(Secret::new(key))
     }
+}
+
+/// Creates the folders on the way, with the mode that such folders usually have, as our umask is strict and other accounts must pass.
+fn create_parents(folder: &Path) -> io::Result<()> {
+    let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    while let Some(folder) = missing.pop() {
+        match fs::create_dir(folder) {
+            Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 /// A secret key must have at least this many bytes.

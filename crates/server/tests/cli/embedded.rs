@@ -1,6 +1,7 @@
 //! The embedded database: one owner, many users, and what happens when somebody is killed.
 
 use crate::support::{Folder, signal, wait_until};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn commands_work_with_and_without_a_server() {
@@ -81,6 +82,23 @@ fn a_long_path_is_no_obstacle() {
     let text = std::fs::read_to_string(deep.join("postgres/data/postmaster.opts")).unwrap();
     for path in socket.filter(|path| text.contains(&*path.to_string_lossy()) && path != folder.path()) {
         std::fs::remove_dir_all(path).unwrap();
+    }
+}
+
+#[test]
+fn nothing_can_be_read_by_others() {
+    let folder = Folder::new("modes");
+    let root = folder.path().join("on/the/way");
+    let run = folder.command(&["migrate"]).env("DJANKISERV_DATA_ROOT", &root).output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let mut to_do = vec![root];
+    while let Some(path) = to_do.pop() {
+        let mode = std::fs::symlink_metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o066, 0, "{mode:o} {}", path.display());
+        // What lies in a closed folder is closed, whatever its own mode.
+        if path.is_dir() && mode & 0o011 != 0 {
+            to_do.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
     }
 }
 
