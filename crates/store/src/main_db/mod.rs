@@ -31,11 +31,7 @@ impl MainDb {
     /// # Errors
     /// [`StoreError::Unavailable`] when the server cannot be reached, [`StoreError::Internal`] when the tables are of a newer version.
     pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
-        let db = match Db::connect(to).await {
-            // PostgreSQL's CREATE SCHEMA IF NOT EXISTS fails for the slower one of two that run it at the same time. Now it exists.
-            Err(StoreError::AlreadyExists(_)) => Db::connect(to).await?,
-            outcome => outcome?,
-        };
+        let db = Db::connect(to).await?;
         crate::migrations::run(&db, "main", migrations::STEPS, now_ms).await?;
         let installation = match installation(&db).await? {
             Some(installation) => installation,
