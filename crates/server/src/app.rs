@@ -51,7 +51,19 @@ impl App {
         let imports = config.data_root.path().join("imports");
         std::fs::create_dir_all(&imports)?;
         let transfers = Arc::new(Semaphore::new((config.limits.db_connections / 6).max(1)));
-        Ok(Self { config, clock, main, user, accounts, media, temporary, downloads, imports, answer_import_after: ANSWER_IMPORT_AFTER, transfers })
+        Ok(Self {
+            config,
+            clock,
+            main,
+            user,
+            accounts,
+            media,
+            temporary,
+            downloads,
+            imports,
+            answer_import_after: ANSWER_IMPORT_AFTER,
+            transfers,
+        })
     }
 }
 

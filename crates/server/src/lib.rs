@@ -1,15 +1,15 @@
 //! The server: configuration, commands, and the surfaces that clients talk to.
 
 pub mod actions;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod embedded;
-pub mod logging;
-pub mod passwords;
-pub mod random;
-pub mod app;
 pub mod housekeeping;
 pub mod http;
-pub mod sync;
+pub mod logging;
 pub mod media_store;
+pub mod passwords;
+pub mod random;
+pub mod sync;

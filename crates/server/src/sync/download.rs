@@ -8,6 +8,7 @@ use crate::app::App;
 use anki::file::{FileError, FileWriter, Schema, versions};
 use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
+use anki::wire::version::SyncVersion;
 use axum::body::Body;
 use axum::http::Response;
 use futures_util::{Stream, StreamExt};
@@ -59,7 +60,9 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
     match tokio::time::timeout(PATIENCE, made).await {
         Ok(Ok(made)) => send(cx, &made).await,
         Ok(Err(reason)) => Err(SyncError::unavailable(format!("making the file failed: {reason}"))),
-        Err(_) => Err(SyncError::unavailable("making the file takes longer than the client waits; it goes on, and will be ready for the next attempt")),
+        Err(_) => Err(SyncError::unavailable(
+            "making the file takes longer than the client waits; it goes on, and will be ready for the next attempt",
+        )),
     }
 }
 
@@ -73,7 +76,8 @@ async fn choose_schema(cx: &Context, stored: Collection<'_>) -> SyncResult<Schem
     let (notetypes, decks, presets) = tokio::join!(stored.notetypes(), stored.decks(), stored.presets());
     let (notetypes, decks, presets) = (notetypes?, decks?, presets?);
     let needed = versions::newest_field_version(&notetypes, &decks, &presets).map_err(|e| SyncError::internal(e.to_string()))?;
-    let has_extra = notetypes.iter().any(|o| o.extra.is_some()) || decks.iter().any(|o| o.extra.is_some()) || presets.iter().any(|o| o.extra.is_some());
+    let has_extra =
+        notetypes.iter().any(|o| o.extra.is_some()) || decks.iter().any(|o| o.extra.is_some()) || presets.iter().any(|o| o.extra.is_some());
     let client = cx.client.anki.map(|version| (version.major, version.minor, version.patch));
     Ok(match client {
         Some(client) if client < needed => Schema::V11,
@@ -83,9 +87,13 @@ async fn choose_schema(cx: &Context, stored: Collection<'_>) -> SyncResult<Schem
 }
 
 async fn send(cx: &Context, made: &Made) -> SyncResult<Response<Body>> {
-    let file = tokio::fs::File::open(&made.path).await?;
+    stream(cx.version, tokio::fs::File::open(&made.path).await?, made.original_size)
+}
+
+/// Streams a file that is packed as the framing wants it, of `size` bytes before that.
+pub(super) fn stream(version: SyncVersion, file: tokio::fs::File, size: u64) -> SyncResult<Response<Body>> {
     let body = Body::from_stream(ReaderStream::with_capacity(file, PIECE));
-    Ok(if cx.version.is_zstd() { reply::compressed_body(body, made.original_size) } else { reply::plain(body) })
+    Ok(if version.is_zstd() { reply::compressed_body(body, size) } else { reply::plain(body) })
 }
 
 /// What a fresh client would have, for an account without data.
@@ -128,11 +136,18 @@ async fn make(app: Arc<App>, account: i64, key: Key, target: NamedTempFile) -> R
     let packed = tokio::task::spawn_blocking(move || pack(&path, target, key.compressed)).await.map_err(|e| e.to_string())?;
     let (target, size) = packed.map_err(|e| e.to_string())?;
     drop((folder, permit));
-    tracing::info!(account, bytes = size, write_ms = written.as_millis(), ms = started.elapsed().as_millis(), "made a collection file for download");
+    tracing::info!(
+        account,
+        bytes = size,
+        write_ms = written.as_millis(),
+        ms = started.elapsed().as_millis(),
+        "made a collection file for download"
+    );
     Ok((target, size))
 }
 
-fn pack(path: &Path, mut target: NamedTempFile, compress: bool) -> std::io::Result<(NamedTempFile, u64)> {
+/// Copies a file to `target`, as one zstd frame if `compress`. Answers its size before compression. Blocks.
+pub(super) fn pack(path: &Path, mut target: NamedTempFile, compress: bool) -> std::io::Result<(NamedTempFile, u64)> {
     let mut source = std::fs::File::open(path)?;
     let size = source.metadata()?.len();
     if compress {

@@ -30,7 +30,11 @@ pub struct Incoming {
 
 enum Source {
     Zstd(Body),
-    Multipart { parts: multer::Multipart<'static>, payload: Option<multer::Field<'static>>, gzip: Option<bool> },
+    Multipart {
+        parts: multer::Multipart<'static>,
+        payload: Option<multer::Field<'static>>,
+        gzip: Option<bool>,
+    },
     /// A GET request, which has its parameters in the address.
     Address,
 }

@@ -20,7 +20,9 @@ pub async fn host_key(app: &App, incoming: &mut Incoming, address: Option<IpAddr
             tracing::info!(account = %account.username, client = %incoming.envelope.client.text, "logged in");
             Ok(login_answer(&key))
         }
-        Err(e @ (AccountError::WrongLogin | AccountError::Disabled | AccountError::Username(_))) => Err(SyncError::forbidden(e.to_string())),
+        Err(e @ (AccountError::WrongLogin | AccountError::Disabled | AccountError::Username(_))) => {
+            Err(SyncError::forbidden(e.to_string()))
+        }
         Err(AccountError::Store(e)) => Err(e.into()),
         // Too many attempts, or too many logins at the same time. Never 403, which would be a "no".
         Err(e) => Err(SyncError::unavailable(e.to_string())),

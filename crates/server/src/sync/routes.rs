@@ -41,12 +41,7 @@ async fn collection(State(app): State<Arc<App>>, Path(method): Path<String>, pee
     log(&method, peer, &who, started, answer)
 }
 
-async fn media_sync(
-    State(app): State<Arc<App>>,
-    path: Option<Path<String>>,
-    peer: Peer,
-    request: Request<Body>,
-) -> Response<Body> {
+async fn media_sync(State(app): State<Arc<App>>, path: Option<Path<String>>, peer: Peer, request: Request<Body>) -> Response<Body> {
     let started = Instant::now();
     let method = path.map_or_else(|| "begin".to_owned(), |Path(method)| method);
     let mut who = Who::default();
@@ -115,7 +110,9 @@ impl Context {
         let owner = app.accounts.host_key_owner(&envelope.host_key, &envelope.client, peer.0).await;
         let owner = owner.map_err(|e| SyncError::unavailable(e.to_string()))?;
         let owner = owner.ok_or_else(|| {
-            SyncError::forbidden("unknown host key: the device was logged out, or the password was changed, or the account is disabled or gone")
+            SyncError::forbidden(
+                "unknown host key: the device was logged out, or the password was changed, or the account is disabled or gone",
+            )
         })?;
         Ok(Self {
             app: app.clone(),

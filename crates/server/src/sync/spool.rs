@@ -131,7 +131,8 @@ fn decoder(source: impl Read + Send + 'static, compression: Compression) -> Sync
         Compression::None => Box::new(source),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BLOCK, source))),
         Compression::Zstd => {
-            let mut decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(BLOCK, source)).map_err(|e| SyncError::internal(e.to_string()))?;
+            let mut decoder =
+                zstd::Decoder::with_buffer(BufReader::with_capacity(BLOCK, source)).map_err(|e| SyncError::internal(e.to_string()))?;
             decoder.window_log_max(WINDOW_LOG_MAX).map_err(|e| SyncError::internal(e.to_string()))?;
             Box::new(decoder)
         }
@@ -214,7 +215,11 @@ mod tests {
             }
             if compression != Compression::None {
                 let cut = &packed[..packed.len() - 5];
-                assert_eq!(into_file(pieces(cut, 999), compression, size, folder.path()).await.err().unwrap().status, 400, "{compression:?}");
+                assert_eq!(
+                    into_file(pieces(cut, 999), compression, size, folder.path()).await.err().unwrap().status,
+                    400,
+                    "{compression:?}"
+                );
                 assert_eq!(into_memory(pieces(b"junk", 2), compression, size).await.unwrap_err().status, 400);
             }
         }

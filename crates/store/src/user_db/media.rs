@@ -1,1 +1,168 @@
-//! The media index of each account.
+//! The media index of each account: which file names there are, with which content, and since which usn.
+//!
+//! Rows and the usn counter change together, under a lock of their own: the account's row in `media_state`. Collection syncs and media
+//! syncs do not wait for each other. A deleted file keeps its row, with size 0.
+
+use super::UserDb;
+use crate::engine::{Kind, Row, Table, Value};
+use crate::error::{Result, StoreError};
+use crate::params;
+use std::collections::{HashMap, HashSet};
+
+/// One name of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaFile {
+    pub name: String,
+    /// Lower-case hexadecimal SHA-1 of the content; empty for a deleted file.
+    pub sha1: String,
+    /// Where the media store has the content; empty for a deleted file.
+    pub content_key: String,
+    /// Bytes; 0 for a deleted file.
+    pub size: i64,
+    pub usn: i32,
+}
+
+/// The totals of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MediaState {
+    pub usn: i32,
+    /// Files that are not deleted.
+    pub files: i64,
+    /// Their bytes.
+    pub bytes: i64,
+}
+
+/// A change that a client sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaWrite {
+    pub name: String,
+    /// None deletes the file.
+    pub content: Option<StoredContent>,
+}
+
+/// Content that lies in the media store already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredContent {
+    /// Lower-case hexadecimal SHA-1.
+    pub sha1: String,
+    pub content_key: String,
+    /// Bytes, at least 1.
+    pub size: i64,
+}
+
+const COLUMNS: &str = "name, sha1, content_key, size, usn";
+
+const TABLE: Table = Table {
+    name: "media",
+    columns: &[
+        ("account", Kind::Int),
+        ("name", Kind::Text),
+        ("sha1", Kind::Text),
+        ("content_key", Kind::Text),
+        ("size", Kind::Int),
+        ("usn", Kind::Int),
+        ("modified", Kind::Int),
+    ],
+    key: &["account", "name"],
+};
+
+impl UserDb {
+    /// The account's totals. None when it has no row, which login makes.
+    pub async fn media_state(&self, account: i64) -> Result<Option<MediaState>> {
+        let sql = "SELECT usn, files, bytes FROM {s}.media_state WHERE account = ?";
+        self.db.query_opt(sql, params![account]).await?.as_ref().map(state).transpose()
+    }
+
+    /// Names with a usn above `after`, in the order of their usns, at most `limit`.
+    pub async fn media_changes(&self, account: i64, after: i32, limit: usize) -> Result<Vec<MediaFile>> {
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND usn > ? ORDER BY usn LIMIT ?");
+        self.db.query(&sql, params![account, after, limit as i64]).await?.iter().map(file).collect()
+    }
+
+    /// Those of `names` that exist and are not deleted.
+    pub async fn media_files(&self, account: i64, names: &[String]) -> Result<Vec<MediaFile>> {
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND size > 0 AND name IN ??");
+        self.db.query(&sql, params![account, names.to_vec()]).await?.iter().map(file).collect()
+    }
+
+    /// Applies changes one after the other, in one transaction, and answers the usn that results.
+    ///
+    /// Each new, changed or deleted file takes the next usn. Content that is there already, and deleting what is not there, change nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the account has no row.
+    pub async fn apply_media(&self, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
+        let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let existing = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND name IN ??");
+        let (tx, answers) = self
+            .db
+            .begin_with(vec![
+                ("SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
+                (&existing, params![account, names]),
+            ])
+            .await?;
+        let Some(row) = answers.first().and_then(|rows| rows.first()) else {
+            tx.rollback().await?;
+            return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
+        };
+        let mut total = state(row)?;
+        let rows = answers.get(1).map_or(&[][..], Vec::as_slice);
+        let mut files: HashMap<String, MediaFile> = HashMap::new();
+        for row in rows {
+            let file = file(row)?;
+            files.insert(file.name.clone(), file);
+        }
+        let mut changed = HashSet::new();
+        for write in writes {
+            let old = files.get(&write.name).filter(|file| file.size > 0);
+            let new = match (&write.content, old) {
+                (None, None) => continue,
+                (Some(content), Some(old)) if old.sha1 == content.sha1 => continue,
+                (content, _) => content.as_ref(),
+            };
+            total.usn += 1;
+            total.files += i64::from(new.is_some()) - i64::from(old.is_some());
+            total.bytes += new.map_or(0, |content| content.size) - old.map_or(0, |old| old.size);
+            files.insert(
+                write.name.clone(),
+                MediaFile {
+                    name: write.name.clone(),
+                    sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
+                    content_key: new.map_or_else(String::new, |content| content.content_key.clone()),
+                    size: new.map_or(0, |content| content.size),
+                    usn: total.usn,
+                },
+            );
+            changed.insert(write.name.clone());
+        }
+        if changed.is_empty() {
+            tx.rollback().await?;
+            return Ok(total.usn);
+        }
+        let rows: Vec<Vec<Value>> = changed
+            .into_iter()
+            .filter_map(|name| files.remove(&name))
+            .map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms])
+            .collect();
+        tx.upsert("{s}", &TABLE, rows).await?;
+        let sql = "UPDATE {s}.media_state SET usn = ?, files = ?, bytes = ? WHERE account = ?";
+        tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
+        tx.commit().await?;
+        Ok(total.usn)
+    }
+
+    /// Those of `keys` that a row of the account names.
+    pub async fn named_contents(&self, account: i64, keys: Vec<String>) -> Result<HashSet<String>> {
+        let sql = "SELECT content_key FROM {s}.media WHERE account = ? AND content_key IN ??";
+        self.db.query(sql, params![account, keys]).await?.iter().map(|row| row.text(0)).collect()
+    }
+}
+
+fn state(row: &Row) -> Result<MediaState> {
+    Ok(MediaState { usn: row.int32(0)?, files: row.int(1)?, bytes: row.int(2)? })
+}
+
+fn file(row: &Row) -> Result<MediaFile> {
+    Ok(MediaFile { name: row.text(0)?, sha1: row.text(1)?, content_key: row.text(2)?, size: row.int(3)?, usn: row.int32(4)? })
+}

@@ -11,11 +11,8 @@ impl Applying<'_> {
         self.counts.notes -= self.stored.delete_notes(&graves.notes).await?.cast_signed();
         self.counts.decks -= self.stored.delete_decks(&graves.decks).await?.cast_signed();
         let mut seen = HashSet::new();
-        let graves: Vec<Grave> = graves
-            .iter()
-            .filter(|grave| seen.insert(*grave))
-            .map(|(kind, id)| Grave { id, kind, usn: self.usn })
-            .collect();
+        let graves: Vec<Grave> =
+            graves.iter().filter(|grave| seen.insert(*grave)).map(|(kind, id)| Grave { id, kind, usn: self.usn }).collect();
         if !graves.is_empty() {
             self.stored.add_graves(&graves).await?;
         }

@@ -28,13 +28,7 @@ struct Applying<'a> {
 }
 
 /// Applies all pieces and answers the row counts that result. Stamps and facts that the changes touch are updated in `current`.
-pub(super) async fn all(
-    cx: &Context,
-    locked: &Locked,
-    session: &Session,
-    current: &mut Current,
-    now_ms: i64,
-) -> Result<Counts, Failure> {
+pub(super) async fn all(cx: &Context, locked: &Locked, session: &Session, current: &mut Current, now_ms: i64) -> Result<Counts, Failure> {
     let schema = current.schema.clone();
     let mut applying = Applying {
         stored: Collection::within(&locked.tx, &schema),

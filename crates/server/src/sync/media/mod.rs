@@ -1,0 +1,102 @@
+//! The media half of the protocol: which files changed, files up, files down. The index is the account's; uploads of collections leave it
+//! alone.
+
+mod download;
+mod upload;
+
+use super::context::Context;
+use super::error::{SyncError, SyncResult};
+use super::incoming::Incoming;
+use super::reply;
+use crate::app::App;
+use anki::wire::WireError;
+use anki::wire::media::{self, MediaChange};
+use axum::body::Body;
+use axum::http::Response;
+use std::sync::Arc;
+use std::time::Duration;
+use store::user_db::media::MediaState;
+
+/// Bytes of a request that is a list of names or less.
+const LIMIT: u64 = 1 << 20;
+/// Content younger than this may belong to a request that has not committed yet.
+const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
+/// Keys asked for at a time.
+const PAGE: usize = 1000;
+
+/// Does what an authenticated media request asks for.
+pub async fn handle(cx: &Context, method: &str, mut incoming: Incoming) -> SyncResult<Response<Body>> {
+    let answer = match method {
+        "begin" => begin(cx, &mut incoming).await?,
+        "mediaChanges" => changes(cx, &incoming.payload(LIMIT).await?).await?,
+        "uploadChanges" => upload::upload(cx, incoming).await?,
+        "downloadFiles" => return download::download(cx, &incoming.payload(LIMIT).await?).await,
+        "mediaSanity" => sanity(cx, &incoming.payload(LIMIT).await?).await?,
+        _ => return Err(SyncError::not_found(format!("there is no media method {method:.40}"))),
+    };
+    reply::bytes(cx.version, answer).await
+}
+
+async fn begin(cx: &Context, incoming: &mut Incoming) -> SyncResult<Vec<u8>> {
+    let said = media::parse_begin(&incoming.payload(LIMIT).await?).map_err(bad)?;
+    if said.is_none_or(|client| client.is_empty()) && incoming.envelope.client.text.is_empty() {
+        return Err(SyncError::bad_request("begin without a client version"));
+    }
+    // The key of the session may be the host key, which saves a table.
+    Ok(media::begin_answer(state(cx).await?.usn, &incoming.envelope.host_key))
+}
+
+async fn changes(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
+    let after = media::parse_changes(body).map_err(bad)?;
+    let files = cx.app.user.media_changes(cx.account, after, media::MAX_CHANGES).await?;
+    let mut changes = Vec::with_capacity(files.len());
+    for file in files {
+        let mut sha1 = [0; 20];
+        let known = file.size > 0;
+        if known {
+            hex::decode_to_slice(&file.sha1, &mut sha1).map_err(|e| SyncError::internal(format!("media index: {e}")))?;
+        }
+        changes.push(MediaChange { name: file.name, usn: file.usn, sha1: known.then_some(sha1) });
+    }
+    Ok(media::changes_answer(&changes))
+}
+
+async fn sanity(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
+    let theirs = media::parse_sanity(body).map_err(bad)?;
+    let ours = state(cx).await?.files.unsigned_abs();
+    if theirs != ours {
+        tracing::warn!(account = %cx.username, client = %cx.client.text, theirs, ours, "media sanity check failed: the client starts media sync afresh");
+    }
+    Ok(media::sanity_answer(theirs == ours))
+}
+
+async fn state(cx: &Context) -> SyncResult<MediaState> {
+    let state = cx.app.user.media_state(cx.account).await?;
+    state.ok_or_else(|| SyncError::unavailable("the account has no media row yet; logging in again makes it"))
+}
+
+fn bad(error: WireError) -> SyncError {
+    SyncError::bad_request(error.to_string())
+}
+
+/// Removes content that no row names, once it is old enough to belong to no running request.
+///
+/// # Errors
+/// When the database or the disk fails.
+pub async fn sweep(app: &Arc<App>) -> anyhow::Result<()> {
+    let store = app.media.clone();
+    for account in tokio::task::spawn_blocking(move || store.accounts()).await?? {
+        let store = app.media.clone();
+        let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, SETTLED)).await??;
+        for page in keys.chunks(PAGE) {
+            let named = app.user.named_contents(account, page.to_vec()).await?;
+            let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();
+            if !unnamed.is_empty() {
+                tracing::info!(account, files = unnamed.len(), "removing media content that no file refers to");
+            }
+            let store = app.media.clone();
+            tokio::task::spawn_blocking(move || unnamed.iter().try_for_each(|key| store.delete(account, key))).await??;
+        }
+    }
+    Ok(())
+}
