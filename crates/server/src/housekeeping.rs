@@ -3,7 +3,7 @@
 use crate::app::App;
 use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How often sessions and generations are looked at.
 const OFTEN: Duration = Duration::from_secs(60);
@@ -69,9 +69,9 @@ pub async fn rarely(app: &Arc<App>) -> anyhow::Result<()> {
         app.downloads.sweep(UNUSED_DOWNLOAD, DOWNLOAD_BYTES)?;
         for entry in fs::read_dir(&app.temporary)? {
             let entry = entry?;
-            let changed = entry.metadata().and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
+            let changed = entry.metadata().and_then(|m| m.modified());
             // A request that was cut off by a crash leaves its file; none takes a day.
-            if changed.elapsed().is_ok_and(|age| age > DAY) {
+            if changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > DAY)) {
                 let removed = if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
                 if let Err(error) = removed {
                     tracing::warn!(%error, path = %entry.path().display(), "cannot remove a left-over file");

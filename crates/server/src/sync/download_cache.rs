@@ -117,6 +117,7 @@ impl DownloadCache {
             let name = entry.file_name();
             let Some(size) = name.to_str().and_then(|name| name.strip_prefix(&start)).and_then(|size| size.parse().ok()) else { continue };
             // The time of last use decides what is removed first.
+            #[expect(clippy::disallowed_methods, reason = "files are dated by the system's clock, as those that it makes are")]
             let _ = fs::File::open(entry.path()).and_then(|file| file.set_modified(SystemTime::now()));
             return Some(Made { path: entry.path(), original_size: size });
         }

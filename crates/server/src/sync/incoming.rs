@@ -28,6 +28,7 @@ pub struct Incoming {
     source: Source,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one per request, and it is moved once")]
 enum Source {
     Zstd(Body),
     Multipart {

@@ -75,6 +75,7 @@ async fn state(cx: &Context) -> SyncResult<MediaState> {
     state.ok_or_else(|| SyncError::unavailable("the account has no media row yet; logging in again makes it"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 fn bad(error: WireError) -> SyncError {
     SyncError::bad_request(error.to_string())
 }
