@@ -36,6 +36,8 @@ enum Source {
         payload: Option<multer::Field<'static>>,
         gzip: Option<bool>,
     },
+    /// A multipart payload that had to be read to find the key behind it.
+    ReadAhead(Spooled),
     /// A GET request, which has its parameters in the address.
     Address,
 }
@@ -85,6 +87,18 @@ impl Incoming {
         incoming
     }
 
+    /// Reads a payload that stands before the key, so that the key is known. Does nothing where it is known already.
+    ///
+    /// # Errors
+    /// As [`Incoming::payload_file`].
+    pub async fn find_key(&mut self, limit: u64, folder: &Path) -> SyncResult<()> {
+        if self.envelope.host_key.is_empty() && matches!(&self.source, Source::Multipart { payload: Some(_), .. }) {
+            let spooled = self.payload_file(limit, folder).await?;
+            self.source = Source::ReadAhead(spooled);
+        }
+        Ok(())
+    }
+
     /// Reads the payload into memory.
     ///
     /// # Errors
@@ -93,6 +107,8 @@ impl Incoming {
         match std::mem::replace(&mut self.source, Source::Address) {
             Source::Zstd(body) => spool::into_memory(chunks(body), Compression::Zstd, limit).await,
             Source::Address => Ok(b"{}".to_vec()),
+            Source::ReadAhead(spooled) if spooled.size > limit => Err(spool::over(limit)),
+            Source::ReadAhead(spooled) => Ok(tokio::fs::read(spooled.file.path()).await?),
             Source::Multipart { parts, mut payload, gzip } => {
                 let raw = match payload.take() {
                     Some(field) => spool::into_memory(field_chunks(field), Compression::None, limit).await?,
@@ -119,6 +135,7 @@ impl Incoming {
         match std::mem::replace(&mut self.source, Source::Address) {
             Source::Zstd(body) => spool::into_file(chunks(body), Compression::Zstd, limit, folder).await,
             Source::Address => Err(SyncError::bad_request("no payload")),
+            Source::ReadAhead(spooled) => Ok(spooled),
             Source::Multipart { parts, mut payload, gzip } => {
                 let field = payload.take().ok_or_else(|| SyncError::bad_request("the part `data` is missing"))?;
                 let known = match gzip {

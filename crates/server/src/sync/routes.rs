@@ -27,6 +27,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("//msync/{method}", post(media_sync))
 }
 
+/// The methods that need a key.
+const METHODS: [&str; 11] =
+    ["meta", "start", "applyGraves", "applyChanges", "chunk", "applyChunk", "sanityCheck2", "finish", "abort", "upload", "download"];
+
 /// What the log says of a request.
 #[derive(Default)]
 struct Who {
@@ -57,14 +61,18 @@ async fn collection_step(app: Arc<App>, method: &str, peer: Peer, request: Reque
         let answer = login::host_key(&app, &mut incoming, peer.0, &mut who.account).await?;
         return reply::bytes(version, answer).await;
     }
-    let limit = app.config.limits.max_body;
-    let (cx, body) = match method {
-        "upload" => return upload::upload(&app, incoming, peer, |cx| who.account.clone_from(&cx.username)).await,
-        "meta" | "start" | "applyGraves" | "applyChanges" | "chunk" | "applyChunk" | "sanityCheck2" | "finish" | "abort" | "download" => {
-            authenticate(&app, &mut incoming, peer, who, limit).await?
-        }
-        _ => return Err(SyncError::not_found(format!("there is no method {method:.40}"))),
-    };
+    let limits = &app.config.limits;
+    let limit = if method == "upload" { limits.max_upload } else { limits.max_body };
+    if !METHODS.contains(&method) {
+        return Err(SyncError::not_found(format!("there is no method {method:.40}")));
+    }
+    // The key is looked up before the body is read, where the body is not needed to find it.
+    incoming.find_key(limit, &app.temporary).await?;
+    let cx = context(&app, &incoming.envelope, peer, who).await?;
+    if method == "upload" {
+        return upload::upload(&cx, incoming).await;
+    }
+    let body = incoming.payload(limit).await?;
     let answer = match method {
         "meta" => meta::meta(&cx, &body).await,
         "start" => start::start(&cx, &body).await,
@@ -78,17 +86,6 @@ async fn collection_step(app: Arc<App>, method: &str, peer: Peer, request: Reque
         _ => return download::download(&cx).await,
     };
     reply::bytes(version, answer?).await
-}
-
-/// The key is looked up before the body is read, where the body is not needed to find it.
-async fn authenticate(app: &Arc<App>, incoming: &mut Incoming, peer: Peer, who: &mut Who, limit: u64) -> SyncResult<(Context, Vec<u8>)> {
-    if incoming.envelope.host_key.is_empty() {
-        let body = incoming.payload(limit).await?;
-        return Ok((context(app, &incoming.envelope, peer, who).await?, body));
-    }
-    let cx = context(app, &incoming.envelope, peer, who).await?;
-    let body = incoming.payload(limit).await?;
-    Ok((cx, body))
 }
 
 /// Whose request it is.
@@ -130,12 +127,13 @@ async fn media_step(app: Arc<App>, method: &str, peer: Peer, request: Request<Bo
     if !["begin", "mediaChanges", "uploadChanges", "downloadFiles", "mediaSanity"].contains(&method) {
         return Err(SyncError::not_found(format!("there is no media method {method:.40}")));
     }
-    let incoming = if request.method() == Method::GET {
+    let mut incoming = if request.method() == Method::GET {
         Incoming::from_address(request.uri().query().unwrap_or_default())
     } else {
         Incoming::open(request).await?
     };
     who.client.clone_from(&incoming.envelope.client.text);
+    incoming.find_key(app.config.limits.max_media_batch, &app.temporary).await?;
     let cx = context(&app, &incoming.envelope, peer, who).await?;
     media::handle(&cx, method, incoming).await
 }

@@ -161,7 +161,8 @@ fn copy(source: Box<dyn Read>, target: &mut impl Write, limit: u64) -> SyncResul
     }
 }
 
-fn over(limit: u64) -> SyncError {
+/// Says that a body is larger than `limit` bytes.
+pub fn over(limit: u64) -> SyncError {
     SyncError::too_large(format!("the body is larger than the limit of {} MiB; the operator can raise it", limit >> 20))
 }
 

@@ -6,8 +6,6 @@ use super::import::{self, Upload};
 use super::incoming::Incoming;
 use super::reply;
 use super::spool::Spooled;
-use crate::app::App;
-use crate::http::peer::Peer;
 use anki::file::{CollectionFile, FileError, Limits};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -19,22 +17,11 @@ use tokio::sync::oneshot;
 /// How long to wait for other uploads and downloads to end, before answering "try later".
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub async fn upload(app: &Arc<App>, mut incoming: Incoming, peer: Peer, mut known: impl FnMut(&Context)) -> SyncResult<Response<Body>> {
-    let (limit, folder) = (app.config.limits.max_upload, app.temporary.clone());
-    let version = incoming.envelope.version;
-    let (cx, spooled) = if incoming.envelope.host_key.is_empty() {
-        // A multipart body whose key comes last: it must be read to know whose it is.
-        let spooled = incoming.payload_file(limit, &folder).await;
-        (Context::identify(app, &incoming.envelope, peer).await?, spooled)
-    } else {
-        let cx = Context::identify(app, &incoming.envelope, peer).await?;
-        known(&cx);
-        let spooled = incoming.payload_file(limit, &folder).await;
-        (cx, spooled)
-    };
-    known(&cx);
+pub async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<Response<Body>> {
+    let version = cx.version;
+    let spooled = incoming.payload_file(cx.app.config.limits.max_upload, &cx.app.temporary).await;
     let outcome = match spooled {
-        Ok(spooled) => replace(&cx, spooled).await,
+        Ok(spooled) => replace(cx, spooled).await,
         Err(e) if e.status == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::Tell(e.reason)),
         Err(e) => Err(Refusal::Status(e)),
     };
