@@ -41,8 +41,10 @@ const INLINE_LIMIT: usize = 64 << 10;
 pub async fn into_memory(chunks: impl Stream<Item = SyncResult<Bytes>>, compression: Compression, limit: u64) -> SyncResult<Vec<u8>> {
     let mut chunks = std::pin::pin!(chunks);
     let mut body = BytesMut::new();
+    // What cannot be compressed becomes a little larger by it.
+    let packed_limit = if compression == Compression::None { limit } else { limit + limit / 16 + 4096 };
     while let Some(chunk) = next(&mut chunks).await? {
-        if (body.len() + chunk.len()) as u64 > limit {
+        if (body.len() + chunk.len()) as u64 > packed_limit {
             return Err(over(limit));
         }
         body.extend_from_slice(&chunk);

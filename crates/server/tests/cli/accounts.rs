@@ -203,7 +203,6 @@ async fn an_interrupted_deletion_is_finished_later() {
 }
 
 #[tokio::test]
-#[ignore = "fails now and then until the engine forgives a schema or type that another process makes at the same time"]
 async fn any_number_of_processes_may_start_at_once_on_an_empty_database() {
     let world = World::new("start").await;
     let admin = ConnectTo { user: "postgres".into(), database: "postgres".into(), ..world.embedded.connect_to() };

@@ -97,13 +97,9 @@ impl Db {
 
     /// Names of the existing schemas that begin with `prefix`.
     pub async fn schemas(&self, prefix: &str) -> Result<Vec<String>> {
-        let rows = self
-            .query(
-                "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE LEFT(schema_name, ?) = ? ORDER BY 1",
-                crate::params![prefix.len() as i64, prefix],
-            )
-            .await?;
-        rows.iter().map(|row| row.text(0)).collect()
+        let sql = "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE schema_name LIKE ? ORDER BY 1";
+        let pattern = format!("{}%", prefix.replace('_', "\\_"));
+        self.query(sql, crate::params![pattern]).await?.iter().map(|row| row.text(0)).collect()
     }
 
     /// Brings the planner's statistics up to date after a bulk load. Best done before a schema is used.

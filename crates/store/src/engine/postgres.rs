@@ -74,7 +74,11 @@ impl Pool {
             .build()
             .map_err(|e| StoreError::Internal(format!("connection pool: {e}")))?;
         let pool = Self { inner };
-        pool.get().await?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await?;
+        match pool.get().await?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
+            // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e),
+        }
         Ok(pool)
     }
 
@@ -441,7 +445,9 @@ fn error(error: tokio_postgres::Error) -> StoreError {
     match *code {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Repeat(text),
         SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => StoreError::Busy(text),
-        SqlState::UNIQUE_VIOLATION | SqlState::DUPLICATE_SCHEMA | SqlState::DUPLICATE_TABLE => StoreError::AlreadyExists(text),
+        SqlState::UNIQUE_VIOLATION | SqlState::DUPLICATE_SCHEMA | SqlState::DUPLICATE_TABLE | SqlState::DUPLICATE_OBJECT => {
+            StoreError::AlreadyExists(text)
+        }
         SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => StoreError::Gone(text),
         // Classes: 08 connection, 53 resources such as connections and disk, 57 operator intervention, 58 system (I/O),
         // 25006 read-only server during a fail-over.

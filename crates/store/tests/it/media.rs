@@ -1,0 +1,48 @@
+use crate::support::user_db;
+use store::user_db::media::{MediaState, MediaWrite, StoredContent};
+
+fn add(name: &str, sha1: &str, size: i64) -> MediaWrite {
+    let content = StoredContent { sha1: sha1.into(), content_key: format!("key-{name}-{sha1}"), size };
+    MediaWrite { name: name.into(), content: Some(content) }
+}
+
+fn delete(name: &str) -> MediaWrite {
+    MediaWrite { name: name.into(), content: None }
+}
+
+#[tokio::test]
+async fn each_real_change_takes_the_next_usn() {
+    let user = user_db().await;
+    user.create_collection(7, 1).await.unwrap();
+    let apply = async |writes: &[MediaWrite]| user.apply_media(7, writes, 1).await.unwrap();
+    assert_eq!(apply(&[add("a.jpg", "11", 10), add("A.jpg", "22", 5), add("é.jpg", "33", 1)]).await, 3);
+    assert_eq!(apply(&[add("a.jpg", "11", 10), delete("unknown")]).await, 3, "nothing new");
+    assert_eq!(apply(&[delete("a.jpg"), add("a.jpg", "44", 7), add("é.jpg", "33", 1), delete("A.jpg")]).await, 6);
+    assert_eq!(user.media_state(7).await.unwrap(), Some(MediaState { usn: 6, files: 2, bytes: 8 }));
+    let changes = user.media_changes(7, 0, 10).await.unwrap();
+    let rows: Vec<_> = changes.iter().map(|c| (c.usn, c.name.as_str(), c.sha1.as_str(), c.size)).collect();
+    assert_eq!(rows, [(3, "é.jpg", "33", 1), (5, "a.jpg", "44", 7), (6, "A.jpg", "", 0)]);
+    assert_eq!(user.media_changes(7, 3, 1).await.unwrap()[0].usn, 5);
+    assert_eq!(user.media_files(7, &["a.jpg".into(), "A.jpg".into(), "x".into()]).await.unwrap().len(), 1);
+    let named = user.named_contents(7, vec!["key-a.jpg-11".into(), "key-a.jpg-44".into()]).await.unwrap();
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["key-a.jpg-44"]);
+    assert!(user.apply_media(8, &[delete("a")], 1).await.is_err(), "an account without a row");
+}
+
+#[tokio::test]
+async fn devices_at_the_same_time_get_different_usns() {
+    let user = user_db().await;
+    user.create_collection(7, 1).await.unwrap();
+    let devices = (0..4).map(|device| {
+        let user = user.clone();
+        async move {
+            for n in 0..10 {
+                user.apply_media(7, &[add(&format!("{device}-{n}"), "11", 1)], 1).await.unwrap();
+            }
+        }
+    });
+    futures_util::future::join_all(devices).await;
+    let mut usns: Vec<i32> = user.media_changes(7, 0, 100).await.unwrap().iter().map(|c| c.usn).collect();
+    usns.dedup();
+    assert_eq!(usns, (1..=40).collect::<Vec<_>>());
+}
