@@ -49,7 +49,10 @@ pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
     let kept_since = now - i64::from(limits.kept_days) * 24 * 60 * 60 * 1000;
     for generation in app.user.outdated_generations(now, kept_since, i64::from(limits.kept_count)).await? {
         tracing::info!(account = generation.account, number = generation.number, state = generation.state.name(), "removing a generation");
-        app.user.remove_generation(&generation).await?;
+        // One that is still being read cannot go yet; the others can.
+        if let Err(error) = app.user.remove_generation(&generation).await {
+            tracing::warn!(account = generation.account, number = generation.number, %error, "cannot remove a generation now; trying again in a minute");
+        }
     }
     while crate::sync::import::resume_one(app).await.map_err(anyhow::Error::msg)? {}
     Ok(())
