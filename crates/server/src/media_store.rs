@@ -148,6 +148,20 @@ mod tests {
     }
 
     #[test]
+    fn an_unfinished_write_is_found_and_removed() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let store = MediaStore::open(folder.path().to_owned())?;
+        let key = store.put(5, &[1; 32], &mut &b"x"[..])?;
+        // As a crash in the middle of `put` leaves it.
+        NamedTempFile::new_in(folder.path().join("5/01"))?.keep().map_err(|e| e.error)?;
+        for old in store.keys_older_than(5, Duration::ZERO)?.iter().filter(|found| **found != key) {
+            store.delete(5, old)?;
+        }
+        assert_eq!(store.keys_older_than(5, Duration::ZERO)?, [key]);
+        Ok(())
+    }
+
+    #[test]
     fn keys_lead_nowhere_else() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let store = MediaStore::open(folder.path().to_owned())?;

@@ -25,8 +25,9 @@ use tokio_util::io::ReaderStream;
 
 /// A client gives up after 30 seconds without an answer. Making the file goes on, so that its next attempt finds it.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// Rows are handed over to the writer in lots of this many.
+/// Rows are handed over to the writer in lots of this many, or of about so many bytes: a note's text can be of any length.
 const LOT: usize = 2_000;
+const LOT_BYTES: usize = 1 << 20;
 /// Worth its time: level 3 is what clients use themselves.
 const LEVEL: i32 = 3;
 const THREADS: u32 = 2;
@@ -218,9 +219,9 @@ async fn write(tx: &Tx, current: &Current, schema: Schema, path: &Path) -> Resul
         }
     });
     let read = async {
-        hand_over(&sender, Collection::stream_notes(tx, &current.schema).await?, Lot::Notes).await?;
-        hand_over(&sender, Collection::stream_cards(tx, &current.schema).await?, Lot::Cards).await?;
-        hand_over(&sender, Collection::stream_reviews(tx, &current.schema).await?, Lot::Reviews).await?;
+        hand_over(&sender, Collection::stream_notes(tx, &current.schema).await?, |note| note.fields.len(), Lot::Notes).await?;
+        hand_over(&sender, Collection::stream_cards(tx, &current.schema).await?, |card| card.data.len(), Lot::Cards).await?;
+        hand_over(&sender, Collection::stream_reviews(tx, &current.schema).await?, |_| 0, Lot::Reviews).await?;
         sender.send(Lot::End).await.map_err(|_| WriteError::Stopped)
     };
     let read = read.await;
@@ -236,13 +237,18 @@ async fn write(tx: &Tx, current: &Current, schema: Schema, path: &Path) -> Resul
 async fn hand_over<R>(
     sender: &mpsc::Sender<Lot>,
     rows: impl Stream<Item = store::Result<R>>,
+    bytes: impl Fn(&R) -> usize,
     lot: impl Fn(Vec<R>) -> Lot,
 ) -> Result<(), WriteError> {
     let mut rows = std::pin::pin!(rows);
     let mut collected = Vec::with_capacity(LOT);
+    let mut size = 0;
     while let Some(row) = rows.next().await {
-        collected.push(row?);
-        if collected.len() == LOT {
+        let row = row?;
+        size += bytes(&row);
+        collected.push(row);
+        if collected.len() == LOT || size >= LOT_BYTES {
+            size = 0;
             let full = std::mem::replace(&mut collected, Vec::with_capacity(LOT));
             sender.send(lot(full)).await.map_err(|_| WriteError::Stopped)?;
         }
