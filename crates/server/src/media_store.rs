@@ -117,7 +117,8 @@ impl MediaStore {
 
     /// Keys are ours, but come back from a database: only what a key can be made of may become a path.
     fn path(&self, account: i64, key: &str) -> PathBuf {
-        let safe: String = key.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-')).collect();
+        let safe: String = key.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '.')).collect();
+        let safe = safe.replace("..", "");
         self.account(account).join(Path::new(safe.trim_start_matches('/')))
     }
 }

@@ -48,32 +48,3 @@ fn store_contents(app: &App, account: i64, file: BufReader<File>, limit: u64) ->
     }
     Ok((batch.entries(), writes))
 }
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-    use anki::media::DownloadZip;
-    use std::io::Cursor;
-
-    /// A zip of one member with 1000 bytes and a `_meta` of the same length as the reverse shape has.
-    fn zip() -> Vec<u8> {
-        let mut zip = DownloadZip::new(Cursor::new(Vec::new()));
-        zip.start_file("a.jpg").unwrap();
-        zip.write(&[7; 1000]).unwrap();
-        let mut bytes = zip.finish().unwrap().into_inner();
-        bytes[40] ^= 1;
-        bytes
-    }
-
-    #[test]
-    fn probe() {
-        let limits = UploadLimits::default();
-        let mut bytes = zip();
-        let text = br#"{"0":"a.jpg"}"#;
-        let at = bytes.windows(text.len()).position(|w| w == text).unwrap();
-        bytes[at] = b'x';
-        let error = UploadBatch::read(Cursor::new(bytes), &limits).unwrap_err();
-        panic!("{error:?} {}", matches!(error, UploadError::Read(_)));
-    }
-}
