@@ -3,8 +3,11 @@
 //! `make test` sets DJANKISERV_TEST_POSTGRES; `scripts/private-postgres.sh cargo test` does so by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod finishing;
+mod framing;
 mod housekeeping;
 mod importing;
+mod meta;
 mod outage;
 mod refusals;
 mod sessions;

@@ -5,7 +5,7 @@ use anki::model::{Card, Note, Stamps};
 use anki::schema11::stock;
 use anki::text;
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use djankiserv::actions::accounts::{Accounts, NewUser};
 use djankiserv::actions::username::Username;
 use djankiserv::app::{App, router};
@@ -120,6 +120,24 @@ impl TestServer {
         self.app.accounts.find(&Username::new(name).unwrap()).await.unwrap().id
     }
 
+    /// All rows of an account's collection, table by table, to compare before and after.
+    pub async fn rows(&self, name: &str) -> Vec<(&'static str, Vec<String>)> {
+        let schema = self.schema(name).await;
+        let mut tables = Vec::new();
+        for table in ["notes", "cards", "revlog", "graves", "notetypes", "decks", "deck_config", "tags", "config"] {
+            let sql = format!("SELECT CAST(row_to_json(t) AS TEXT) FROM {schema}.{table} t ORDER BY 1");
+            let rows = self.app.user.db().query(&sql, vec![]).await.unwrap();
+            tables.push((table, rows.iter().map(|row| row.text(0).unwrap()).collect()));
+        }
+        tables
+    }
+
+    /// The schema of an account's current generation.
+    pub async fn schema(&self, name: &str) -> String {
+        let account = self.account(name).await;
+        self.app.user.state(account).await.unwrap().unwrap().current.unwrap().schema
+    }
+
     /// Removes the database. Called at the end of a test that passed; a failed one leaves it to look at.
     pub async fn end(self) {
         let sql = format!("DROP DATABASE {} WITH (FORCE)", self.database);
@@ -172,6 +190,17 @@ impl Device {
     pub fn packed(&self, path: &str, body: Vec<u8>) -> Request<Body> {
         let header = json!({"v": 11, "k": self.key, "c": self.client, "s": self.session}).to_string();
         Request::post(format!("/{path}")).header("anki-sync", header).body(Body::from(body)).unwrap()
+    }
+
+    /// A request made by hand: status, headers and body of the answer, as they are.
+    pub async fn send(&self, request: Request<Body>) -> (u16, HeaderMap, Vec<u8>) {
+        let (head, body) = router(self.app.clone()).oneshot(request).await.unwrap().into_parts();
+        (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    /// The same device talking to another process.
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self { app: server.app.clone(), ..self.clone() }
     }
 
     pub async fn status(&self, path: &str, message: Value) -> u16 {
