@@ -76,7 +76,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health/ready", get(http::health::ready))
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
-        .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))
         .fallback(http::not_found::not_found)
+        // Last, so that it stands before all of the above.
+        .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))
         .with_state(app)
 }
