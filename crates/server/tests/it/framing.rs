@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use std::io::Write;
 use zstd::zstd_safe::find_frame_compressed_size;
 
-type Part<'a> = (&'a str, &'a [u8]);
+pub type Part<'a> = (&'a str, &'a [u8]);
 
-fn form(path: &str, parts: &[Part<'_>]) -> Request<Body> {
+pub fn form(path: &str, parts: &[Part<'_>]) -> Request<Body> {
     let mut body = Vec::new();
     for (name, value) in parts {
         let file = if *name == "data" { "; filename=\"data\"" } else { "" };
@@ -23,7 +23,7 @@ fn form(path: &str, parts: &[Part<'_>]) -> Request<Body> {
     Request::post(path).header("content-type", "multipart/form-data; boundary=B").body(Body::from(body)).unwrap()
 }
 
-fn gzip(payload: &[u8]) -> Vec<u8> {
+pub fn gzip(payload: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(payload).unwrap();
     gzip.finish().unwrap()

@@ -3,13 +3,19 @@
 //! `make test` sets DJANKISERV_TEST_POSTGRES; `scripts/private-postgres.sh cargo test` does so by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod contents;
 mod finishing;
 mod framing;
+mod graves;
 mod housekeeping;
 mod importing;
+mod large;
+mod limits;
 mod meta;
 mod outage;
+mod outside;
 mod refusals;
 mod sessions;
 mod support;
 mod transfers;
+mod uploading;
