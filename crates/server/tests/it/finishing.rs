@@ -172,3 +172,28 @@ async fn an_abort_ends_no_sync_but_its_own() {
     drop(other);
     server.end().await;
 }
+
+/// Somebody else, an operator perhaps, locks in the other order. The database chooses us to give way.
+#[tokio::test]
+async fn the_victim_of_a_deadlock_begins_again() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    a.start(1).await;
+    a.json("sync/applyChunk", json!({"chunk": {"notes": [note_row(1, BASIC, 9, "a\u{1f}b")]}})).await;
+    let schema = server.schema("a").await;
+    let other = server.app.user.db().begin().await.unwrap();
+    other.execute(&format!("UPDATE {schema}.notes SET flags = 0 WHERE id = 1"), vec![]).await.unwrap();
+    let other = async {
+        // We are waiting for the note by then, and so are the first to be asked after a second.
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        let locked = other.query("SELECT account FROM {s}.collections FOR UPDATE", vec![]).await;
+        other.rollback().await.unwrap();
+        locked.map(|rows| rows.len())
+    };
+    let (modified, other) = tokio::join!(a.json("sync/finish", json!({})), other);
+    assert_eq!(other.ok(), Some(1), "the test's own transaction was not the victim");
+    assert_eq!((&modified, &a.meta().await["usn"]), (&json!(NOW), &json!(2)));
+    assert_eq!(a.notes().await[0].fields, "a\u{1f}b");
+    server.end().await;
+}

@@ -3,6 +3,7 @@
 //! `make test` sets DJANKISERV_TEST_POSTGRES; `scripts/private-postgres.sh cargo test` does so by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod breaking;
 mod contents;
 mod finishing;
 mod framing;
@@ -11,7 +12,9 @@ mod housekeeping;
 mod importing;
 mod large;
 mod limits;
+mod logins;
 mod meta;
+mod objects;
 mod outage;
 mod outside;
 mod refusals;
