@@ -123,8 +123,10 @@ pub async fn apply_chunk(cx: &Context, body: Vec<u8>) -> SyncResult<Vec<u8>> {
         // A note that our own newer one beats is never stored, so what is wrong with it does not matter.
         let ids: Vec<i64> = problems.iter().map(|(note, _)| note.id).collect();
         let stamps = stored.note_stamps(&ids).await?;
+        // One that the client has deleted in this sync is gone by then, and beats nothing.
+        let deleted: HashSet<i64> = graves::staged(cx, &session).await?.notes.into_iter().collect();
         for (note, problem) in problems {
-            let ours = stamps.get(&note.id).map(|s| Stamp { usn: s.usn, mtime: s.modified });
+            let ours = stamps.get(&note.id).filter(|_| !deleted.contains(&note.id)).map(|s| Stamp { usn: s.usn, mtime: s.modified });
             if merge::takes_edit(ours, note.mtime, session.client_usn) {
                 return Err(SyncError::bad_request(problem));
             }

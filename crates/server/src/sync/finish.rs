@@ -86,7 +86,7 @@ async fn commit(cx: &Context) -> Result<i64, Failure> {
     Ok(modified)
 }
 
-/// Undoes what was applied and ends the sync; the client has to begin a new one.
+/// Undoes what was applied. What was staged stays until the client aborts, asks for another verdict, or begins anew.
 async fn give_up(locked: Locked, error: SyncError) -> Result<i64, Failure> {
     locked.tx.rollback().await?;
     Err(error.into())

@@ -27,18 +27,21 @@ impl Breaker {
                 let pause = if cut.is_multiple_of(10) { 200 } else { 2 + cut * 37 % 29 };
                 tokio::time::sleep(Duration::from_millis(pause)).await;
                 let _war = between.lock().await;
-                let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?";
+                // Waits until they are gone.
+                let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = ?";
                 let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM ({kill}) k");
                 let cut = admin.query(&sql, vec![database.as_str().into()]).await.unwrap()[0].int(0).unwrap();
                 count.fetch_add(cut.unsigned_abs(), Ordering::Relaxed);
-                // Until both ends have noticed, so that there is no war in peace.
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                // Until our end has noticed, so that there is no war in peace.
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
         Self { peace, cuts, task }
     }
 
-    fn end(self) -> u64 {
+    /// Ends the cutting for good: not while the database may still be carrying out the last cut, which would hit what follows.
+    async fn end(self) -> u64 {
+        let _peace = self.peace.lock().await;
         self.task.abort();
         self.cuts.load(Ordering::Relaxed)
     }
@@ -106,7 +109,7 @@ async fn a_sync_is_whole_or_not_at_all() {
         let state = server.app.user.state(server.account("a").await).await.unwrap().unwrap().current.unwrap();
         assert_eq!((state.stamps.usn, state.counts.notes, state.counts.revlog), (usn as i32, notes, notes - 3), "{id}");
     }
-    let cuts = breaker.end();
+    let cuts = breaker.end().await;
     assert!(given_up > 5 && usn > 10 && cuts > 30, "{given_up} given up, {usn} finished, {repeated} repeated, {cuts} cut: tests nothing");
     let found = a.notes().await;
     assert_eq!(found.len() as i64, notes);
@@ -138,7 +141,7 @@ async fn an_upload_is_whole_or_not_at_all() {
         }
         current = found;
     }
-    let cuts = breaker.end();
+    let cuts = breaker.end().await;
     assert!(taken > 0 && taken < 29 && cuts > 15, "{taken} of 29 taken, {cuts} cut: tests nothing");
     // What was cut off is tidied up, and nothing else.
     server.clock.set(NOW + 24 * 60 * 60 * 1000);

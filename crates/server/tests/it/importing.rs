@@ -45,6 +45,9 @@ async fn an_import_that_was_cut_off_is_taken_over() {
     assert!(!import::resume_one(&server.app).await.unwrap(), "its lease has not run out");
     server.clock.set(NOW + 10_000);
     assert!(import::resume_one(&server.app).await.unwrap());
+    // The first process was only slow. It has lost the import, and what it would say of it.
+    assert!(!server.app.user.extend_lease(&new, NOW + 99_000).await.unwrap());
+    assert!(!server.app.user.end_import(&new, &announced).await.unwrap());
     assert_eq!(a.notes().await.len(), 700);
     a.start(1).await;
     assert_eq!(a.json("sync/sanityCheck2", counts(700, 0)).await["status"], "ok");

@@ -71,8 +71,16 @@ async fn notes_that_do_not_fit_their_notetype_are_refused_and_the_sync_goes_on()
     ] {
         assert_eq!(a.status("sync/applyChunk", json!({"chunk": {"notes": [note]}})).await, status, "{note}");
     }
+    // Once the client has deleted ours, it beats nothing.
+    a.json("sync/applyGraves", json!({"chunk": {"cards": [], "notes": [1], "decks": []}})).await;
+    for (fields, status) in [("one field", 400), ("again\u{1f}b", 200)] {
+        let rows = json!({"chunk": {"notes": [note_row(1, BASIC, 4, fields)]}});
+        assert_eq!(a.status("sync/applyChunk", rows).await, status, "{fields}");
+    }
     a.json("sync/finish", json!({})).await;
-    assert_eq!(a.notes().await.iter().map(|n| n.id).collect::<Vec<_>>(), [1, 2, 3, 50]);
+    let notes = a.notes().await;
+    assert_eq!(notes.iter().map(|n| n.id).collect::<Vec<_>>(), [1, 2, 3, 50]);
+    assert_eq!(notes[0].fields, "again\u{1f}b");
     server.end().await;
 }
 

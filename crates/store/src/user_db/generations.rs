@@ -52,7 +52,7 @@ pub struct Generation {
     pub number: i32,
     pub schema: String,
     pub state: GenerationState,
-    /// Milliseconds since the epoch.
+    /// Milliseconds since the epoch at which its loading began, the last time if it had to begin anew.
     pub created: i64,
     /// Milliseconds since the epoch at which another generation took its place, or 0.
     pub replaced: i64,
@@ -70,6 +70,8 @@ pub struct NewGeneration {
     pub account: i64,
     pub number: i32,
     pub schema: String,
+    /// When this process began to load it. Tells it from one that took the import over.
+    created: i64,
     /// Generation, modification stamp and usn that were current when the load began.
     base: Option<(i32, i64, i32)>,
 }
@@ -107,7 +109,7 @@ impl UserDb {
         let base = locked.state.current.as_ref().map(base_of);
         locked.tx.commit().await?;
         self.db.create_schema(&schema).await?;
-        Ok(NewGeneration { account, number, schema, base })
+        Ok(NewGeneration { account, number, schema, created: now_ms, base })
     }
 
     /// Prolongs the lease of a generation that is still being loaded. False when it is not ours any more.
@@ -115,8 +117,8 @@ impl UserDb {
         let changed = self
             .db
             .execute(
-                "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state IN ('loading', 'importing')",
-                params![lease_until, new.account, new.number],
+                "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND created = ? AND state IN ('loading', 'importing')",
+                params![lease_until, new.account, new.number, new.created],
             )
             .await?;
         Ok(changed == 1)
@@ -163,22 +165,26 @@ impl UserDb {
         let ended = locked
             .tx
             .execute(
-                "UPDATE {s}.generations SET state = 'current' WHERE account = ? AND number = ? AND state = 'importing'",
-                params![new.account, new.number],
+                "UPDATE {s}.generations SET state = 'current' WHERE account = ? AND number = ? AND created = ? AND state = 'importing'",
+                params![new.account, new.number, new.created],
             )
             .await?;
+        if ended != 1 {
+            locked.tx.rollback().await?;
+            return Ok(false);
+        }
         locked.put_current(loaded).await?;
         locked.tx.commit().await?;
-        Ok(ended == 1)
+        Ok(true)
     }
 
     /// Takes over an import whose process has died, with an empty schema to begin anew. None when there is none.
     pub async fn take_over_import(&self, now_ms: i64, lease_until: i64) -> Result<Option<NewGeneration>> {
         let sql = "SELECT account, number, schema_name FROM {s}.generations WHERE state = 'importing' AND lease_until < ? LIMIT 1";
         let Some(row) = self.db.query_opt(sql, params![now_ms]).await? else { return Ok(None) };
-        let new = NewGeneration { account: row.int(0)?, number: row.int32(1)?, schema: row.text(2)?, base: None };
-        let sql = "UPDATE {s}.generations SET lease_until = ? WHERE account = ? AND number = ? AND state = 'importing' AND lease_until < ?";
-        if self.db.execute(sql, params![lease_until, new.account, new.number, now_ms]).await? != 1 {
+        let new = NewGeneration { account: row.int(0)?, number: row.int32(1)?, schema: row.text(2)?, created: now_ms, base: None };
+        let sql = "UPDATE {s}.generations SET lease_until = ?, created = ? WHERE account = ? AND number = ? AND state = 'importing' AND lease_until < ?";
+        if self.db.execute(sql, params![lease_until, now_ms, new.account, new.number, now_ms]).await? != 1 {
             return Ok(None);
         }
         self.db.drop_schema(&new.schema).await?;
