@@ -7,6 +7,7 @@ use crate::http;
 use crate::media_store::MediaStore;
 use crate::sync;
 use crate::sync::download_cache::DownloadCache;
+use crate::sync::turns::Turns;
 use axum::Router;
 use axum::routing::get;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct App {
     pub answer_import_after: Duration,
     /// Imports and exports of whole collections use several connections and a lot of CPU, so only some run at a time.
     pub transfers: Arc<Semaphore>,
+    /// Requests of one account at the same time.
+    pub turns: Arc<Turns>,
 }
 
 impl App {
@@ -51,7 +54,9 @@ impl App {
         let imports = config.data_root.path().join("imports");
         std::fs::create_dir_all(&imports)?;
         let transfers = Arc::new(Semaphore::new((config.limits.db_connections / 6).max(1)));
+        let turns = Turns::new(config.limits.account_requests);
         Ok(Self {
+            turns,
             config,
             clock,
             main,

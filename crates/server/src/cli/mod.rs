@@ -7,6 +7,7 @@ mod config;
 mod connections;
 mod createsuperuser;
 mod database;
+mod housekeeping;
 mod migrate;
 mod open;
 mod output;
@@ -51,6 +52,7 @@ enum Command {
     Collection(collection::Command),
     #[command(subcommand)]
     Database(database::Command),
+    Housekeeping(housekeeping::Args),
     #[command(subcommand)]
     Config(config::Command),
 }
@@ -103,6 +105,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
             Command::Createsuperuser(args) => createsuperuser::run(&config, args).await,
             Command::Collection(command) => collection::run(&config, command).await,
             Command::Database(command) => database::run(&config, command).await,
+            Command::Housekeeping(args) => housekeeping::run(config, &args).await,
             Command::Config(config::Command::Show) => {
                 config::show(&config);
                 Ok(())

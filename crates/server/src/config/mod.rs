@@ -74,6 +74,8 @@ pub struct Limits {
     pub kept_days: u32,
     /// How many replaced collections are kept per account.
     pub kept_count: u32,
+    /// Requests of one account that are served at the same time by one process.
+    pub account_requests: usize,
     /// Connections of one process to one database.
     pub db_connections: usize,
 }
@@ -226,6 +228,7 @@ fn read_limits(r: &mut Reader) -> Option<Limits> {
     let max_staged = megabytes(settings::STAGED_MB);
     let kept_days = r.number(settings::KEPT_DAYS, 0..=36_500);
     let kept_count = r.number(settings::KEPT_COUNT, 0..=1_000);
+    let account_requests = r.number(settings::ACCOUNT_REQUESTS, 1..=1_000);
     let db_connections = r.number(settings::DB_CONNECTIONS, 2..=1_000);
     Some(Limits {
         max_upload: max_upload?,
@@ -234,6 +237,7 @@ fn read_limits(r: &mut Reader) -> Option<Limits> {
         max_staged: max_staged?,
         kept_days: u32::try_from(kept_days?).ok()?,
         kept_count: u32::try_from(kept_count?).ok()?,
+        account_requests: usize::try_from(account_requests?).ok()?,
         db_connections: usize::try_from(db_connections?).ok()?,
     })
 }

@@ -66,6 +66,8 @@ settings! {
         "How many days a collection that was replaced by an upload can be brought back with `djankiserv collection restore`.";
     KEPT_COUNT = "KEPT_COUNT", default "3", values "0–1000":
         "How many replaced collections are kept for an account.";
+    ACCOUNT_REQUESTS = "ACCOUNT_REQUESTS", default "16", values "1–1000":
+        "How many requests of one account a process serves at the same time; further ones wait a moment and are then told to come back later. A device makes one or two at a time.";
     DB_CONNECTIONS = "DB_CONNECTIONS", default "20", values "2–1000":
         "The most connections that one process opens to a database.";
     LOGIN_ATTEMPTS = "LOGIN_ATTEMPTS", default "10", values "1–1000000":
@@ -128,6 +130,7 @@ pub const GROUPS: &[Group] = &[
             STAGED_MB,
             KEPT_DAYS,
             KEPT_COUNT,
+            ACCOUNT_REQUESTS,
             DB_CONNECTIONS,
             LOGIN_ATTEMPTS,
             LOGIN_WINDOW_SECONDS,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use store::StoreError;
 
 /// A refused request: the status that tells the client what to do, and the reason, which goes into our log.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{status}: {reason}")]
 pub struct SyncError {
     pub status: StatusCode,

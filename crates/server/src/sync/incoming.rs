@@ -1,6 +1,7 @@
 //! A request on its way in: which framing it has, whose it is, and its payload, which is only read once that is known.
 
 use super::error::{SyncError, SyncResult};
+use super::pace;
 use super::spool::{self, Compression, Spooled};
 use anki::wire::client::ClientVersion;
 use anki::wire::header::{self, SyncHeader};
@@ -206,7 +207,7 @@ fn multipart(headers: &HeaderMap, body: Body) -> SyncResult<Source> {
 }
 
 fn chunks(body: Body) -> impl Stream<Item = SyncResult<Bytes>> + Send + 'static {
-    body.into_data_stream().map_err(|e| SyncError::bad_request(format!("the request broke off: {e}")))
+    pace::keep(body.into_data_stream().map_err(|e| SyncError::bad_request(format!("the request broke off: {e}"))))
 }
 
 fn field_chunks(field: multer::Field<'static>) -> impl Stream<Item = SyncResult<Bytes>> + Send {
@@ -214,5 +215,11 @@ fn field_chunks(field: multer::Field<'static>) -> impl Stream<Item = SyncResult<
 }
 
 fn broken(error: &multer::Error) -> SyncError {
+    // What went wrong below the form is told as it is.
+    if let multer::Error::StreamReadFailed(cause) = error
+        && let Some(cause) = cause.downcast_ref::<SyncError>()
+    {
+        return cause.clone();
+    }
     SyncError::bad_request(format!("the multipart form is broken: {error}"))
 }

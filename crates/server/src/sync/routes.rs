@@ -69,6 +69,7 @@ async fn collection_step(app: Arc<App>, method: &str, peer: Peer, request: Reque
     // The key is looked up before the body is read, where the body is not needed to find it.
     incoming.find_key(limit, &app.temporary).await?;
     let cx = context(&app, &incoming.envelope, peer, who).await?;
+    let _turn = app.turns.take(cx.account).await?;
     if method == "upload" {
         return upload::upload(&cx, incoming).await;
     }
@@ -135,6 +136,7 @@ async fn media_step(app: Arc<App>, method: &str, peer: Peer, request: Request<Bo
     who.client.clone_from(&incoming.envelope.client.text);
     incoming.find_key(app.config.limits.max_media_batch, &app.temporary).await?;
     let cx = context(&app, &incoming.envelope, peer, who).await?;
+    let _turn = app.turns.take(cx.account).await?;
     media::handle(&cx, method, incoming).await
 }
 

@@ -3,10 +3,9 @@
 
 use super::error::{SyncError, SyncResult};
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, TryStreamExt};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
@@ -27,8 +26,6 @@ pub struct Spooled {
 
 /// Clients send pieces of a few KB; decompressing each by itself costs several times the time of the decompression.
 const BLOCK: usize = 256 << 10;
-/// A client that sends nothing for so long is gone.
-const IDLE: Duration = Duration::from_secs(60);
 /// The largest window that a zstd frame may ask memory for, as a power of two. Clients use up to 2^23.
 const WINDOW_LOG_MAX: u32 = 25;
 /// From here on decompressing takes so long that it must not hold up other requests of the same thread.
@@ -37,13 +34,13 @@ const INLINE_LIMIT: usize = 64 << 10;
 /// Collects a body in memory.
 ///
 /// # Errors
-/// 413 above `limit` bytes after decompression, 400 for a body that does not decompress, 408 when the client stops sending.
+/// 413 above `limit` bytes after decompression, 400 for a body that does not decompress.
 pub async fn into_memory(chunks: impl Stream<Item = SyncResult<Bytes>>, compression: Compression, limit: u64) -> SyncResult<Vec<u8>> {
     let mut chunks = std::pin::pin!(chunks);
     let mut body = BytesMut::new();
     // What cannot be compressed becomes a little larger by it.
     let packed_limit = if compression == Compression::None { limit } else { limit + limit / 16 + 4096 };
-    while let Some(chunk) = next(&mut chunks).await? {
+    while let Some(chunk) = chunks.try_next().await? {
         if (body.len() + chunk.len()) as u64 > packed_limit {
             return Err(over(limit));
         }
@@ -83,7 +80,7 @@ pub async fn into_file(
     let mut block = BytesMut::with_capacity(BLOCK);
     let mut failed = None;
     loop {
-        let chunk = match next(&mut chunks).await {
+        let chunk = match chunks.try_next().await {
             Ok(chunk) => chunk,
             Err(e) => {
                 failed = Some(e);
@@ -119,13 +116,6 @@ pub async fn decompress_file(spooled: Spooled, compression: Compression, limit: 
         Ok(Spooled { file: target, size })
     })
     .await?
-}
-
-async fn next(chunks: &mut std::pin::Pin<&mut impl Stream<Item = SyncResult<Bytes>>>) -> SyncResult<Option<Bytes>> {
-    match tokio::time::timeout(IDLE, chunks.next()).await {
-        Ok(chunk) => chunk.transpose(),
-        Err(_) => Err(SyncError::timed_out("the client stopped sending its request")),
-    }
 }
 
 fn decoder(source: impl Read + Send + 'static, compression: Compression) -> SyncResult<Box<dyn Read>> {

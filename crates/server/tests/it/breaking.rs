@@ -17,23 +17,17 @@ struct Breaker {
 }
 
 impl Breaker {
-    async fn begin(server: &TestServer) -> Self {
+    async fn begin(server: &Arc<TestServer>) -> Self {
         let admin = admin().await;
         let (peace, cuts) = (Arc::new(Mutex::new(())), Arc::new(AtomicU64::new(0)));
-        let (between, count, database) = (peace.clone(), cuts.clone(), server.database.clone());
+        let (between, count, server) = (peace.clone(), cuts.clone(), server.clone());
         let task = tokio::spawn(async move {
             // Each step is hit sooner or later, and now and then a slow machine has the time to get something done.
             for cut in 1_u64.. {
                 let pause = if cut.is_multiple_of(10) { 200 } else { 2 + cut * 37 % 29 };
                 tokio::time::sleep(Duration::from_millis(pause)).await;
                 let _war = between.lock().await;
-                // Waits until they are gone.
-                let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = ?";
-                let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM ({kill}) k");
-                let cut = admin.query(&sql, vec![database.as_str().into()]).await.unwrap()[0].int(0).unwrap();
-                count.fetch_add(cut.unsigned_abs(), Ordering::Relaxed);
-                // Until our end has noticed, so that there is no war in peace.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                count.fetch_add(server.cut_connections(&admin).await, Ordering::Relaxed);
             }
         });
         Self { peace, cuts, task }
@@ -43,6 +37,8 @@ impl Breaker {
     async fn end(self) -> u64 {
         let _peace = self.peace.lock().await;
         self.task.abort();
+        // Only then has it let go of the server.
+        let _ = self.task.await;
         self.cuts.load(Ordering::Relaxed)
     }
 }
@@ -84,7 +80,7 @@ async fn send(device: &Device, usn: i64, id: i64, notes: i64) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_is_whole_or_not_at_all() {
-    let server = TestServer::new().await;
+    let server = Arc::new(TestServer::new().await);
     let mut a = server.device("a").await;
     a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
     let breaker = Breaker::begin(&server).await;
@@ -115,12 +111,12 @@ async fn a_sync_is_whole_or_not_at_all() {
     assert_eq!(found.len() as i64, notes);
     let counted = store::collection::Collection::new(server.app.user.db(), &server.schema("a").await).count().await.unwrap();
     assert_eq!((counted.notes, counted.cards, counted.revlog), (notes, notes, notes - 3), "the counters are right");
-    server.end().await;
+    Arc::into_inner(server).unwrap().end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_is_whole_or_not_at_all() {
-    let server = TestServer::new().await;
+    let server = Arc::new(TestServer::new().await);
     let a = server.device("a").await;
     let files: Vec<Vec<u8>> = (0..30).map(|n| collection(Schema::V18, 50 + n, NOW + n)).collect();
     a.upload(&files[0]).await;
@@ -153,5 +149,5 @@ async fn an_upload_is_whole_or_not_at_all() {
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
     let (stamps, _) = read(&a.raw("sync/download", b"{}").await.1);
     assert_eq!(stamps.modified, NOW + current as i64);
-    server.end().await;
+    Arc::into_inner(server).unwrap().end().await;
 }

@@ -1,6 +1,6 @@
 //! The end of a sync: all of it or nothing, once, and the same answer to whoever asks again.
 
-use crate::support::{BASIC, Device, NOW, TestServer, card_row, collection, counts, note_row};
+use crate::support::{BASIC, Device, NOW, TestServer, admin, card_row, collection, counts, note_row};
 use anki::file::Schema;
 use serde_json::{Value, json};
 
@@ -182,11 +182,13 @@ async fn the_victim_of_a_deadlock_begins_again() {
     a.start(1).await;
     a.json("sync/applyChunk", json!({"chunk": {"notes": [note_row(1, BASIC, 9, "a\u{1f}b")]}})).await;
     let schema = server.schema("a").await;
+    let admin = admin().await;
     let other = server.app.user.db().begin().await.unwrap();
+    // Looks for a deadlock so late that the one to find it is the server.
+    other.script("SET LOCAL deadlock_timeout = '60s'").await.unwrap();
     other.execute(&format!("UPDATE {schema}.notes SET flags = 0 WHERE id = 1"), vec![]).await.unwrap();
     let other = async {
-        // We are waiting for the note by then, and so are the first to be asked after a second.
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        server.until_a_lock_is_awaited(&admin).await;
         let locked = other.query("SELECT account FROM {s}.collections FOR UPDATE", vec![]).await;
         other.rollback().await.unwrap();
         locked.map(|rows| rows.len())

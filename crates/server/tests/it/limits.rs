@@ -1,11 +1,15 @@
 //! What is too much is refused with 413, and whatever was there before stays.
 
 use crate::framing::{form, gzip};
-use crate::support::{BASIC, NOW, TestServer, collection, note_row};
+use crate::support::{BASIC, Device, NOW, TestServer, collection, note_row};
 use anki::file::Schema;
+use axum::body::{Body, Bytes};
 use djankiserv::app::App;
+use djankiserv::sync::turns::Turns;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn limited(change: impl FnOnce(&mut djankiserv::config::Limits)) -> impl FnOnce(&mut App) {
     move |app| {
@@ -85,5 +89,70 @@ async fn an_upload_that_is_too_large_is_explained() {
         assert_eq!((a.meta().await["mod"].as_i64(), a.notes().await.len()), (Some(NOW - 5), 2));
     }
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.end().await;
+}
+
+/// A request whose body goes on for ever, a byte at a time.
+fn endless(device: &Device) -> tokio::task::JoinHandle<u16> {
+    let mut request = device.packed("sync/applyChunk", Vec::new());
+    let bytes = stream::repeat(()).then(|()| async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(b"("))
+    });
+    *request.body_mut() = Body::from_stream(bytes);
+    let device = device.clone();
+    tokio::spawn(async move { device.send(request).await.0 })
+}
+
+#[tokio::test]
+async fn one_account_cannot_take_the_server_from_the_others() {
+    let server = TestServer::with(|app| app.turns = Turns::new(3)).await;
+    let (a, b) = (server.device("a").await, server.device("b").await);
+    let slow: Vec<_> = (0..3).map(|_| endless(&a)).collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    assert_eq!(b.status("sync/meta", json!({"v": 11, "cv": ""})).await, 200);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(a.status("sync/meta", json!({"v": 11, "cv": ""})).await, 503, "waited in vain");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let (waiting, ()) = tokio::join!(a.status("sync/meta", json!({"v": 11, "cv": ""})), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        // The connection breaks off.
+        slow[0].abort();
+    });
+    assert_eq!(waiting, 200);
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn who_sends_slowly_holds_no_connection_to_the_database() {
+    let server = TestServer::with(|app| app.turns = Turns::new(100)).await;
+    let a = server.device("a").await;
+    let slow: Vec<_> = (0..60).map(|_| endless(&a)).collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.app.user.db().pool_use().0, 0);
+    a.meta().await;
+    assert!(slow.iter().all(|request| !request.is_finished()));
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn without_a_free_connection_the_answer_is_later_and_comes_soon() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    let db = server.app.user.db();
+    let mut held = Vec::new();
+    while db.pool_use().0 < db.pool_use().1 {
+        held.push(db.begin().await.unwrap());
+    }
+    let begun = Instant::now();
+    let asked = futures_util::future::join_all((0..30).map(|_| a.status("sync/meta", json!({"v": 11, "cv": ""})))).await;
+    assert!(asked.iter().all(|status| *status == 503), "{asked:?}");
+    // All of them, although an account's requests are served sixteen at a time.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    drop(held);
+    a.meta().await;
     server.end().await;
 }

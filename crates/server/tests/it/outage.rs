@@ -11,8 +11,7 @@ async fn a_database_that_is_away_is_a_passing_fault() {
     a.start(1).await;
     let admin = admin().await;
     admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.database)).await.unwrap();
-    let kill = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity WHERE datname = ?";
-    admin.query(kill, vec![server.database.as_str().into()]).await.unwrap();
+    server.cut_connections(&admin).await;
     for (path, message) in [
         ("sync/meta", json!({"v": 11, "cv": ""})),
         ("sync/start", json!({"minUsn": 1, "lnewer": false})),

@@ -95,8 +95,7 @@ async fn health_says_what_is_missing_and_recovers() {
 
     let admin = admin().await;
     admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.database)).await.unwrap();
-    let kill = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity WHERE datname = ?";
-    admin.query(kill, vec![server.database.as_str().into()]).await.unwrap();
+    server.cut_connections(&admin).await;
     let (status, text) = ask("/health/ready").await;
     assert_eq!(
         (status, text.as_str()),
@@ -121,8 +120,7 @@ async fn cut_connections_are_replaced() {
     for round in 0..5 {
         // Fills the pool.
         futures_util::future::join_all((0..6).map(|_| a.meta())).await;
-        let kill = "SELECT CAST(COUNT(pg_terminate_backend(pid)) AS BIGINT) FROM pg_stat_activity WHERE datname = ?";
-        admin.query(kill, vec![server.database.as_str().into()]).await.unwrap();
+        assert!(server.cut_connections(&admin).await > 0);
         let statuses = futures_util::future::join_all((0..6).map(|_| a.status("sync/meta", json!({"v": 11, "cv": ""})))).await;
         assert!(statuses.iter().all(|status| [200, 503].contains(status)), "round {round}: {statuses:?}");
         assert_eq!(a.meta().await["mod"], NOW - 5, "round {round}");

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use store::engine::{ConnectTo, Db};
 use store::main_db::MainDb;
 use store::user_db::UserDb;
@@ -130,6 +131,24 @@ impl TestServer {
             tables.push((table, rows.iter().map(|row| row.text(0).unwrap()).collect()));
         }
         tables
+    }
+
+    /// Cuts all connections to the database, waits until they are gone, and answers how many they were.
+    pub async fn cut_connections(&self, admin: &Db) -> u64 {
+        let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = ?";
+        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM ({kill}) k");
+        let cut = admin.query(&sql, vec![self.database.as_str().into()]).await.unwrap()[0].int(0).unwrap();
+        // Our end notices a little later.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        cut.unsigned_abs()
+    }
+
+    /// Waits until somebody waits for a lock in the database.
+    pub async fn until_a_lock_is_awaited(&self, admin: &Db) {
+        let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity WHERE datname = ? AND wait_event_type = 'Lock'";
+        while admin.query(sql, vec![self.database.as_str().into()]).await.unwrap()[0].int(0).unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The schema of an account's current generation.
