@@ -1,7 +1,7 @@
 //! A server on a database of its own, devices that talk to it, and collection files to upload.
 
-use anki::file::{CollectionFile, FileWriter, Limits, Schema};
-use anki::model::{Card, Note, Stamps};
+use anki::file::{CollectionFile, FileError, FileWriter, Limits, Schema};
+use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
 use anki::text;
 use axum::body::Body;
@@ -308,17 +308,33 @@ pub fn collection(schema: Schema, notes: i64, modified: i64) -> Vec<u8> {
 
 /// The stamps and notes of a file.
 pub fn read(file: &[u8]) -> (Stamps, Vec<Note>) {
+    let (stamps, notes, _, _) = read_all(file);
+    (stamps, notes)
+}
+
+/// Stamps, notes, cards and reviews of a file.
+pub fn read_all(file: &[u8]) -> (Stamps, Vec<Note>, Vec<Card>, Vec<Review>) {
     let folder = TempDir::new().unwrap();
     let path: PathBuf = folder.path().join("collection");
     std::fs::write(&path, file).unwrap();
     let file = CollectionFile::open(&path, &Limits::default()).unwrap();
-    let mut notes = Vec::new();
-    file.for_each_note::<anki::file::FileError>(|note| {
-        notes.push(note.clone());
+    let (mut notes, mut cards, mut reviews) = (Vec::new(), Vec::new(), Vec::new());
+    file.for_each_note::<FileError>(|row| {
+        notes.push(row.clone());
         Ok(())
     })
     .unwrap();
-    (file.stamps(), notes)
+    file.for_each_card::<FileError>(|row| {
+        cards.push(row.clone());
+        Ok(())
+    })
+    .unwrap();
+    file.for_each_review::<FileError>(|row| {
+        reviews.push(row.clone());
+        Ok(())
+    })
+    .unwrap();
+    (file.stamps(), notes, cards, reviews)
 }
 
 /// What `sanityCheck2` has to be told by a client with these numbers of notes and cards, and the stock objects.
