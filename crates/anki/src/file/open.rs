@@ -44,6 +44,9 @@ impl CollectionFile {
         inspect::require_tables(&connection, ["col"].into_iter())?;
         let mut repairs = Repairs::default();
         let (version, stamps) = read_col(&connection, &mut repairs)?;
+        if !stamps.are_possible() {
+            return Err(FileError::Damaged { detail: format!("impossible stamps in table \"col\": {stamps:?}") });
+        }
         let schema = match version {
             11 => Schema::V11,
             18 => Schema::V18,

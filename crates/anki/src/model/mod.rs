@@ -14,7 +14,7 @@ pub use grave::{Grave, GraveKind};
 pub use note::Note;
 pub use objects::{Deck, Notetype, Preset};
 pub use revlog::Review;
-pub use stamps::Stamps;
+pub use stamps::{Stamps, is_possible_creation};
 
 /// An update sequence number: the count of finished syncs at the time of a change.
 ///

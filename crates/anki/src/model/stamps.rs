@@ -13,3 +13,23 @@ pub struct Stamps {
     /// Milliseconds since the epoch of the last sync.
     pub last_sync: i64,
 }
+
+/// 2^53: what every reader of JSON can tell apart.
+const LAST_MOMENT: i64 = 1 << 53;
+/// Leaves room for a hundred million syncs.
+const LAST_USN: Usn = 2_000_000_000;
+
+impl Stamps {
+    /// Whether the numbers leave room to go on counting. Only a damaged collection has others.
+    pub fn are_possible(&self) -> bool {
+        let Self { created, modified, schema_modified, usn, last_sync } = *self;
+        [modified, schema_modified, last_sync].iter().all(|ms| (0..=LAST_MOMENT).contains(ms))
+            && usn <= LAST_USN
+            && is_possible_creation(created)
+    }
+}
+
+/// Whether a collection can have been made at `created`, in seconds since the epoch.
+pub fn is_possible_creation(created: i64) -> bool {
+    (-LAST_MOMENT..=LAST_MOMENT).contains(&created)
+}

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{WireError, from_json};
-use crate::model::{Deck, Notetype, Preset};
+use crate::model::{Deck, Notetype, Preset, is_possible_creation};
 use crate::schema11::{self, SchemaError};
 
 /// What changed apart from notes, cards and reviews.
@@ -44,6 +44,9 @@ impl Changes {
             crt: Option<i64>,
         }
         let message = from_json::<Request>("applyChanges", body)?.changes;
+        if message.crt.is_some_and(|created| !is_possible_creation(created)) {
+            return Err(WireError::message("applyChanges", "crt is no possible moment"));
+        }
         Ok(Self {
             notetypes: convert("notetype", message.models, schema11::notetype)?,
             decks: convert("deck", message.decks.decks, schema11::deck)?,
@@ -182,6 +185,7 @@ mod tests {
             (r#"{"models":[],"decks":[[],[],[]],"tags":[]}"#, "trailing characters"),
             (r#"{"models":[],"decks":[[],[]]}"#, "missing field `tags`"),
             (r#"{"models":[],"decks":[[],[]],"tags":[],"crt":1.5}"#, "expected i64"),
+            (r#"{"models":[],"decks":[[],[]],"tags":[],"crt":9007199254740993}"#, "crt is no possible moment"),
             (r#"{"models":[],"decks":[[],[]],"tags":[],"conf":[]}"#, "expected a configuration object"),
             (r#"{"models":[{}],"decks":[[],[]],"tags":[]}"#, "applyChanges: notetype 0: "),
             (r#"{"models":[],"decks":[[{}],[]],"tags":[]}"#, "applyChanges: deck 0: "),

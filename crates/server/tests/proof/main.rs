@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+mod hostile;
 mod soak;
 #[path = "../it/support.rs"]
 #[expect(dead_code, reason = "each of the two programs of tests uses its part")]
