@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tempfile::NamedTempFile;
 
 /// A folder with a folder for each account.
@@ -66,6 +66,19 @@ impl MediaStore {
         File::open(self.path(account, key))
     }
 
+    /// Bytes of stored content.
+    ///
+    /// # Errors
+    /// When it is not there, or the disk fails.
+    pub fn size(&self, account: i64, key: &str) -> io::Result<u64> {
+        fs::metadata(self.path(account, key)).map(|m| m.len())
+    }
+
+    /// Whether anything of an account is there at all. If not, the disk is missing rather than a file.
+    pub fn has_account(&self, account: i64) -> bool {
+        self.account(account).is_dir()
+    }
+
     /// Removes content. That it is not there is no error.
     ///
     /// # Errors
@@ -89,7 +102,7 @@ impl MediaStore {
         Ok(accounts)
     }
 
-    /// Keys of an account's contents that were written more than `age` ago. Blocks.
+    /// Keys of an account's contents that were written more than `age` ago. What cannot be dated is left alone. Blocks.
     ///
     /// # Errors
     /// When the disk fails.
@@ -100,8 +113,8 @@ impl MediaStore {
             let Ok(files) = fs::read_dir(folder.path()) else { continue };
             for file in files {
                 let file = file?;
-                let written = file.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-                if written.elapsed().is_ok_and(|since| since > age)
+                let written = file.metadata().and_then(|m| m.modified());
+                if written.is_ok_and(|written| written.elapsed().is_ok_and(|since| since > age))
                     && let (Some(start), Some(name)) = (folder.file_name().to_str(), file.file_name().to_str())
                 {
                     keys.push(format!("{start}/{name}"));

@@ -30,7 +30,7 @@ impl Default for UploadLimits {
 
 const MAX_META_BYTES: u64 = 50 * 1024;
 
-/// Why an upload was refused. Nothing of it must be applied then; it is answered with 400.
+/// Why an upload was not taken. Nothing of it must be applied then.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     #[error("bad media zip: {0}")]
@@ -57,6 +57,15 @@ pub enum UploadError {
     TotalTooLarge { limit: u64 },
     #[error("the files of a media zip are compressed more than {limit} times")]
     Ratio { limit: u64 },
+}
+
+impl UploadError {
+    /// Whether the fault lies with the zip, as opposed to the disk that it was read from.
+    pub fn is_refusal(&self) -> bool {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        // These are what a wrong checksum, damaged compression and a cut-off member look like.
+        !matches!(self, Self::Read(error) if !matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof))
+    }
 }
 
 impl From<ZipError> for UploadError {

@@ -24,10 +24,16 @@ pub(super) async fn stage(cx: &Context, mut session: Session, graves: &Graves) -
 }
 
 /// What the client has deleted in this sync so far: it need not be sent back to it.
+///
+/// # Errors
+/// 409 when the sync is no longer the running one.
 pub(super) async fn staged(cx: &Context, session: &Session) -> SyncResult<Graves> {
     let mut all = Graves::default();
     if session.staged_graves {
-        for piece in cx.app.user.staged_graves(session).await? {
+        let Some(pieces) = cx.app.user.staged_graves(session).await? else {
+            return Err(cx.not_running().await);
+        };
+        for piece in pieces {
             for (kind, id) in Graves::parse_apply(&piece).map_err(|e| SyncError::internal(e.to_string()))?.iter() {
                 all.push(kind, id);
             }

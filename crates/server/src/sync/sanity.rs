@@ -116,7 +116,7 @@ impl Staged {
             .await??;
         }
         if from != session.pieces {
-            return Err(SyncError::conflict("a part of what was sent is missing"));
+            return Err(cx.not_running().await);
         }
         Ok(staged)
     }

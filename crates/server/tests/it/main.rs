@@ -13,6 +13,7 @@ mod importing;
 mod large;
 mod limits;
 mod logins;
+mod media;
 mod meta;
 mod objects;
 mod outage;

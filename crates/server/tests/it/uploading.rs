@@ -100,7 +100,7 @@ async fn media_and_other_accounts_are_left_alone() {
     let b = server.device("b").await;
     b.upload(&collection(Schema::V18, 4, NOW - 3)).await;
     let account = server.account("a").await;
-    let content = store::user_db::media::StoredContent { sha1: "11".into(), content_key: "key".into(), size: 1 };
+    let content = store::user_db::media::StoredContent { sha1: "11".into(), content_key: Some("key".into()), size: 1 };
     let write = store::user_db::media::MediaWrite { name: "x.jpg".into(), content: Some(content) };
     server.app.user.apply_media(account, &[write], NOW).await.unwrap();
     let before = (b.meta().await, server.rows("b").await);

@@ -290,7 +290,12 @@ impl UserDb {
 
     /// Removes everything that is stored of an account: rows, schemas, media index. May be repeated.
     pub async fn delete_collection(&self, account: i64) -> Result<()> {
-        let tx = self.db.begin().await?;
+        // In the order in which syncs take them, so that neither waits for the other for ever; and who comes later finds nothing.
+        let locks = vec![
+            ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
+            ("SELECT account FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
+        ];
+        let (tx, _) = self.db.begin_with(locks).await?;
         tx.execute("UPDATE {s}.generations SET state = 'dropping' WHERE account = ?", params![account]).await?;
         for table in ["sync_sessions", "sync_staged", "sync_finished", "media", "media_state", "collections"] {
             tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;

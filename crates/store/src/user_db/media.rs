@@ -45,7 +45,8 @@ pub struct MediaWrite {
 pub struct StoredContent {
     /// Lower-case hexadecimal SHA-1.
     pub sha1: String,
-    pub content_key: String,
+    /// None when the name has this content already.
+    pub content_key: Option<String>,
     /// Bytes, at least 1.
     pub size: i64,
 }
@@ -87,10 +88,11 @@ impl UserDb {
 
     /// Applies changes one after the other, in one transaction, and answers the usn that results.
     ///
-    /// Each new, changed or deleted file takes the next usn. Content that is there already, and deleting what is not there, change nothing.
+    /// Each new, changed or deleted file takes the next usn. Content that is there already, and deleting what is not there, change nothing;
+    /// but content that was stored anew takes the place of the old, which may have been lost.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the account has no row.
+    /// [`StoreError::Unavailable`] when the account has no row; [`StoreError::Busy`] when content without a key is not there any more.
     pub async fn apply_media(&self, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
         let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -118,8 +120,23 @@ impl UserDb {
             let old = files.get(&write.name).filter(|file| file.size > 0);
             let new = match (&write.content, old) {
                 (None, None) => continue,
-                (Some(content), Some(old)) if old.sha1 == content.sha1 => continue,
+                (Some(content), Some(old)) if old.sha1 == content.sha1 => {
+                    if let Some(key) = &content.content_key {
+                        let again = MediaFile { content_key: key.clone(), ..old.clone() };
+                        files.insert(write.name.clone(), again);
+                        changed.insert(write.name.clone());
+                    }
+                    continue;
+                }
                 (content, _) => content.as_ref(),
+            };
+            let content_key = match new.map(|content| content.content_key.clone()) {
+                None => String::new(),
+                Some(Some(key)) => key,
+                Some(None) => {
+                    tx.rollback().await?;
+                    return Err(StoreError::Busy("another device changed the same media file at the same time".into()));
+                }
             };
             total.usn += 1;
             total.files += i64::from(new.is_some()) - i64::from(old.is_some());
@@ -129,7 +146,7 @@ impl UserDb {
                 MediaFile {
                     name: write.name.clone(),
                     sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
-                    content_key: new.map_or_else(String::new, |content| content.content_key.clone()),
+                    content_key,
                     size: new.map_or(0, |content| content.size),
                     usn: total.usn,
                 },
@@ -150,6 +167,20 @@ impl UserDb {
         tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
         tx.commit().await?;
         Ok(total.usn)
+    }
+
+    /// Forgets a file whose content is lost, as if it had never been: a device that still has it finds that the numbers differ, begins
+    /// anew and sends it, and others are not told that it was deleted. Nothing happens when the name has other content by now.
+    pub async fn forget_media(&self, account: i64, lost: &MediaFile) -> Result<()> {
+        let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
+        let (tx, _) = self.db.begin_with(vec![lock]).await?;
+        let sql = "DELETE FROM {s}.media WHERE account = ? AND name = ? AND content_key = ?";
+        let gone = tx.execute(sql, params![account, lost.name.as_str(), lost.content_key.as_str()]).await?;
+        if gone == 1 {
+            let sql = "UPDATE {s}.media_state SET files = files - 1, bytes = bytes - ? WHERE account = ?";
+            tx.execute(sql, params![lost.size, account]).await?;
+        }
+        tx.commit().await
     }
 
     /// Those of `keys` that a row of the account names.

@@ -82,25 +82,36 @@ impl UserDb {
         Ok(true)
     }
 
-    /// The staged graves.
-    pub async fn staged_graves(&self, session: &Session) -> Result<Vec<Vec<u8>>> {
-        let sql = "SELECT body FROM {s}.sync_staged WHERE account = ? AND kind = ? ORDER BY number";
-        let rows = self.db.query(sql, params![session.account, PieceKind::Graves.name()]).await?;
-        rows.iter().map(|row| row.bytes(0)).collect()
+    /// The staged graves, or None when the sync is no longer running.
+    pub async fn staged_graves(&self, session: &Session) -> Result<Option<Vec<Vec<u8>>>> {
+        let sql = "SELECT g.body FROM {s}.sync_sessions s LEFT JOIN {s}.sync_staged g ON g.account = s.account AND g.kind = ? \
+                   WHERE s.account = ? AND s.session_key = ? ORDER BY g.number";
+        let rows = self.db.query(sql, params![PieceKind::Graves.name(), session.account, session.session_key.as_str()]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let bodies = rows.iter().map(|row| row.opt_bytes(0).map(Option::unwrap_or_default));
+        bodies.filter(|body| !matches!(body, Ok(body) if body.is_empty())).collect::<Result<_>>().map(Some)
     }
 
-    /// All staged pieces from `from` on, a page at a time. An empty page ends it.
+    /// All staged pieces from `from` on, a page at a time. An empty page ends it, and is all there is once the sync no longer runs.
     pub async fn staged(&self, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
-        pieces(&self.db.query(STAGED, params![session.account, from, PAGE]).await?, from)
+        pieces(&self.db.query(STAGED, staged_params(session, from)).await?, from)
     }
 
     /// The same, seen by the transaction that applies them.
     pub async fn staged_in(&self, tx: &Tx, session: &Session, from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
-        pieces(&tx.query(STAGED, params![session.account, from, PAGE]).await?, from)
+        pieces(&tx.query(STAGED, staged_params(session, from)).await?, from)
     }
 }
 
-const STAGED: &str = "SELECT kind, body, number FROM {s}.sync_staged WHERE account = ? AND number >= ? ORDER BY number LIMIT ?";
+/// Asks for the session too: another device may have taken over a moment ago, and then these would be its pieces.
+const STAGED: &str = "SELECT g.kind, g.body, g.number FROM {s}.sync_sessions s JOIN {s}.sync_staged g ON g.account = s.account \
+     WHERE s.account = ? AND s.session_key = ? AND g.number >= ? ORDER BY g.number LIMIT ?";
+
+fn staged_params(session: &Session, from: i32) -> Vec<Value> {
+    params![session.account, session.session_key.as_str(), from, PAGE]
+}
 
 fn pieces(rows: &[Row], from: i32) -> Result<Vec<(PieceKind, Vec<u8>)>> {
     let mut pieces = Vec::with_capacity(rows.len());

@@ -2,7 +2,7 @@ use crate::support::user_db;
 use store::user_db::media::{MediaState, MediaWrite, StoredContent};
 
 fn add(name: &str, sha1: &str, size: i64) -> MediaWrite {
-    let content = StoredContent { sha1: sha1.into(), content_key: format!("key-{name}-{sha1}"), size };
+    let content = StoredContent { sha1: sha1.into(), content_key: Some(format!("key-{name}-{sha1}")), size };
     MediaWrite { name: name.into(), content: Some(content) }
 }
 

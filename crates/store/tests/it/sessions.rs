@@ -72,6 +72,12 @@ async fn one_sync_runs_and_the_next_takes_over() {
     assert_eq!(user.ended_session(ACCOUNT, "s1 ;{($!").await.unwrap(), Some(0), "taken over, which is not finished");
     assert_eq!(user.ended_session(ACCOUNT, "s2").await.unwrap(), None);
     assert_eq!(pieces_in_table(&user).await, 0, "what it staged is gone with it");
+    let second = user.any_session(ACCOUNT).await.unwrap().unwrap();
+    assert_eq!(user.staged_graves(&second).await.unwrap(), Some(vec![]));
+    assert!(user.stage(&second, PieceKind::Graves, vec![b"b".to_vec()], 201).await.unwrap());
+    assert_eq!(user.staged(&second, 0).await.unwrap().len(), 1);
+    assert!(user.staged(&first, 0).await.unwrap().is_empty(), "a request of the first one never sees what the second one sent");
+    assert_eq!(user.staged_graves(&first).await.unwrap(), None);
     assert!(!user.stage(&first, PieceKind::Rows, vec![b"late".to_vec()], 201).await.unwrap());
     assert!(!user.put_send_position(&first, "x", 201).await.unwrap());
     assert!(!user.put_counts_agree(&first, "[]", 201).await.unwrap());
@@ -117,7 +123,7 @@ async fn pieces_come_back_in_order_and_none_is_lost() {
     }
     locked.tx.rollback().await.unwrap();
     assert!(read == sent && read_in == sent);
-    let graves = user.staged_graves(&running).await.unwrap();
+    let graves = user.staged_graves(&running).await.unwrap().unwrap();
     assert_eq!((graves.len(), graves[0].as_slice(), graves[25].as_slice()), (26, &b"0 0 \0"[..], &b"3 12 \0"[..]));
 
     user.db().execute("DELETE FROM {s}.sync_staged WHERE number = 20", vec![]).await.unwrap();

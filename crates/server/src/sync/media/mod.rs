@@ -19,8 +19,9 @@ use store::user_db::media::MediaState;
 
 /// Bytes of a request that is a list of names or less.
 const LIMIT: u64 = 1 << 20;
-/// Content younger than this may belong to a request that has not committed yet.
-const SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
+/// Younger content may also belong to a request that has not committed yet.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Keys asked for at a time.
 const PAGE: usize = 1000;
 
@@ -80,24 +81,31 @@ fn bad(error: WireError) -> SyncError {
     SyncError::bad_request(error.to_string())
 }
 
-/// Removes content that no row names, once it is old enough to belong to no running request.
+/// Removes content that no row has named for some days. What goes wrong with one account does not keep the others waiting.
 ///
 /// # Errors
-/// When the database or the disk fails.
+/// When the folder cannot be read.
 pub async fn sweep(app: &Arc<App>) -> anyhow::Result<()> {
     let store = app.media.clone();
     for account in tokio::task::spawn_blocking(move || store.accounts()).await?? {
-        let store = app.media.clone();
-        let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, SETTLED)).await??;
-        for page in keys.chunks(PAGE) {
-            let named = app.user.named_contents(account, page.to_vec()).await?;
-            let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();
-            if !unnamed.is_empty() {
-                tracing::info!(account, files = unnamed.len(), "removing media content that no file refers to");
-            }
-            let store = app.media.clone();
-            tokio::task::spawn_blocking(move || unnamed.iter().try_for_each(|key| store.delete(account, key))).await??;
+        if let Err(error) = sweep_account(app, account).await {
+            tracing::warn!(account, %error, "cannot tidy up the media of an account; trying again in an hour");
         }
+    }
+    Ok(())
+}
+
+async fn sweep_account(app: &Arc<App>, account: i64) -> anyhow::Result<()> {
+    let store = app.media.clone();
+    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT)).await??;
+    for page in keys.chunks(PAGE) {
+        let named = app.user.named_contents(account, page.to_vec()).await?;
+        let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();
+        if !unnamed.is_empty() {
+            tracing::info!(account, files = unnamed.len(), "removing media content that no file refers to");
+        }
+        let store = app.media.clone();
+        tokio::task::spawn_blocking(move || unnamed.iter().try_for_each(|key| store.delete(account, key))).await??;
     }
     Ok(())
 }

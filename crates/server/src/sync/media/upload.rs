@@ -4,22 +4,31 @@ use crate::app::App;
 use crate::sync::context::Context;
 use crate::sync::error::{SyncError, SyncResult};
 use crate::sync::incoming::Incoming;
-use anki::media::{UploadBatch, UploadError, UploadLimits};
+use anki::media::{UploadBatch, UploadLimits};
 use anki::wire::media;
 use std::fs::File;
 use std::io::BufReader;
-use store::user_db::media::{MediaWrite, StoredContent};
+use store::user_db::media::{MediaFile, MediaWrite, StoredContent};
 
 pub(super) async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<Vec<u8>> {
     let app = cx.app.clone();
     let limit = app.config.limits.max_media_batch;
     let spooled = incoming.payload_file(limit, &app.temporary).await?;
     let account = cx.account;
-    let (entries, writes) = tokio::task::spawn_blocking(move || {
+    let batch = tokio::task::spawn_blocking(move || {
+        let limits = UploadLimits { max_total_bytes: limit, ..UploadLimits::default() };
         let file = BufReader::new(File::open(spooled.file.path())?);
-        store_contents(&app, account, file, limit)
+        UploadBatch::read(file, &limits).map_err(|e| match e {
+            e if e.is_refusal() => SyncError::bad_request(e.to_string()),
+            // The disk: a passing fault, as far as the client is concerned.
+            e => SyncError::unavailable(e.to_string()),
+        })
     })
     .await??;
+    let entries = batch.entries();
+    let names: Vec<String> = batch.changes().iter().map(|change| change.name.clone()).collect();
+    let known = app.user.media_files(account, &names).await?;
+    let writes = tokio::task::spawn_blocking(move || store_contents(&app, account, batch, &known)).await??;
     match cx.app.user.apply_media(account, &writes, cx.now_ms()).await {
         Ok(usn) => Ok(media::upload_answer(entries, usn)),
         // What was stored stays until housekeeping finds that no row names it: the outcome of a commit can be unknown.
@@ -27,24 +36,27 @@ pub(super) async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<V
     }
 }
 
-/// Checks the zip and writes its files to the media store.
-fn store_contents(app: &App, account: i64, file: BufReader<File>, limit: u64) -> SyncResult<(usize, Vec<MediaWrite>)> {
-    let limits = UploadLimits { max_total_bytes: limit, ..UploadLimits::default() };
-    let mut batch = UploadBatch::read(file, &limits).map_err(|e| match e {
-        UploadError::Read(e) => SyncError::from(e),
-        e => SyncError::bad_request(e.to_string()),
-    })?;
+/// Writes the files of a batch to the media store, but for those that it has already.
+fn store_contents(app: &App, account: i64, mut batch: UploadBatch<BufReader<File>>, known: &[MediaFile]) -> SyncResult<Vec<MediaWrite>> {
     let changes = batch.changes().to_vec();
     let mut writes = Vec::with_capacity(changes.len());
-    for change in changes {
+    for change in &changes {
         let content = match &change.content {
             None => None,
             Some(content) => {
-                let content_key = app.media.put(account, &content.sha256, &mut batch.open(content)?)?;
-                Some(StoredContent { sha1: hex::encode(content.sha1), content_key, size: content.size.cast_signed() })
+                let sha1 = hex::encode(content.sha1);
+                let is_there = known.iter().any(|file| {
+                    file.name == change.name && file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(content.size)
+                });
+                let is_alone = changes.iter().filter(|other| other.name == change.name).count() == 1;
+                let content_key = match is_there && is_alone {
+                    true => None,
+                    false => Some(app.media.put(account, &content.sha256, &mut batch.open(content)?)?),
+                };
+                Some(StoredContent { sha1, content_key, size: content.size.cast_signed() })
             }
         };
-        writes.push(MediaWrite { name: change.name, content });
+        writes.push(MediaWrite { name: change.name.clone(), content });
     }
-    Ok((batch.entries(), writes))
+    Ok(writes)
 }
