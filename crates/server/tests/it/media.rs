@@ -64,6 +64,9 @@ async fn names(device: &Device) -> Vec<String> {
 /// The files of an account's contents.
 async fn stored(server: &TestServer, name: &str) -> Vec<PathBuf> {
     let account = server.account(name).await;
+    if !server.app.media.has_account(account) {
+        return Vec::new();
+    }
     let all = server.app.media.keys_older_than(account, std::time::Duration::ZERO).unwrap();
     all.iter().map(|key| server.app.config.data_root.media().join(account.to_string()).join(key)).collect()
 }
