@@ -24,7 +24,7 @@ class ClientError(Exception):
 class ClientProcess:
     """One interpreter with one version of the client library."""
 
-    def __init__(self, version, base, log):
+    def __init__(self, version, base, log, environment=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("SYNC_", "PYTHON"))}
         env["PYTHONPATH"] = str(HERE)
         env["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -33,6 +33,7 @@ class ClientProcess:
             # The method name is appended as it is, hence the final slashes.
             env["SYNC_ENDPOINT"] = base + "sync/"
             env["SYNC_ENDPOINT_MEDIA"] = base + "msync/"
+        env.update(environment or {})
         self.version = version
         self.log = log
         with open(log, "ab") as stderr:
@@ -83,8 +84,8 @@ class Device:
 
     _ids = itertools.count(1)
 
-    def __init__(self, process, folder, base):
-        self.id = f"dev{next(self._ids)}"
+    def __init__(self, process, folder, base, name=None):
+        self.id = name or f"dev{next(self._ids)}"
         self.process = process
         self.version = process.version
         self.base = base
@@ -129,7 +130,8 @@ def _positional():
     import ast
 
     names = {}
-    for module in ("client.py", "client_edit.py", "client_study.py", "client_dump.py", "make_collection.py"):
+    modules = ("client", "client_edit", "client_study", "client_dump", "client_acts", "make_collection")
+    for module in (f"{name}.py" for name in modules):
         for node in ast.walk(ast.parse((HERE / module).read_text())):
             if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "self":
                 names[node.name] = [a.arg for a in node.args.args[1:]]

@@ -46,6 +46,7 @@ def cheap_hash(password, rounds=1000):
 class Server:
     ready_path = "/health"
     start_seconds = 60
+    extra_environment = {}
 
     def __init__(self):
         # Not below pytest's folder, which only its owner may enter: a server
@@ -68,7 +69,7 @@ class Server:
     def start(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command(), env=self.environment() | self.extra_environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + self.start_seconds
         while not self.is_ready():
