@@ -134,6 +134,9 @@ def _deck(deck):
 
 def _preset(preset):
     _fill(preset, PRESET_DEFAULTS)
+    # Nothing at all, in a file, is 0. Clients and the official server read that as the default; ours keeps it.
+    for key in ("desiredRetention", "sm2Retention"):
+        preset[key] = preset[key] or PRESET_DEFAULTS[key]
 
 
 def _notetype(notetype):
