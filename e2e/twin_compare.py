@@ -4,6 +4,7 @@ stamps and usns included, but for the few things in which our server differs on
 purpose. docs/reliability.md says why."""
 
 import copy
+import struct
 
 from compare import differences
 
@@ -128,12 +129,25 @@ def _fill(target, defaults):
         target.setdefault(key, value)
 
 
+def _truncated(value, unit):
+    """What becomes of a number that is kept as a 32-bit float of some unit and cut
+    off each time it is written as a whole number, until it no longer changes."""
+    single = lambda number: struct.unpack("f", struct.pack("f", number))[0]  # noqa: E731
+    while (shorter := int(single(single(value / unit) * unit))) != value:
+        value = shorter
+    return value
+
+
 def _deck(deck):
+    # Clients and the official server truncate; ours rounds.
+    if deck.get("desiredRetention"):
+        deck["desiredRetention"] = _truncated(deck["desiredRetention"], 100)
     _fill(deck, FILTERED_DEFAULTS if deck["dyn"] else DECK_DEFAULTS)
 
 
 def _preset(preset):
     _fill(preset, PRESET_DEFAULTS)
+    preset["new"]["initialFactor"] = _truncated(preset["new"]["initialFactor"], 1000)
     # Nothing at all, in a file, is 0. Clients and the official server read that as the default; ours keeps it.
     for key in ("desiredRetention", "sm2Retention"):
         preset[key] = preset[key] or PRESET_DEFAULTS[key]
