@@ -129,11 +129,18 @@ def _fill(target, defaults):
         target.setdefault(key, value)
 
 
-def _truncated(value, unit):
-    """What becomes of a number that is kept as a 32-bit float of some unit and cut
-    off each time it is written as a whole number, until it no longer changes."""
+def _cut(value, *factors):
+    """What becomes of a whole number that is kept as a 32-bit float (of 1000, or of
+    100), and is cut off, not rounded, when it is written as a whole number again."""
     single = lambda number: struct.unpack("f", struct.pack("f", number))[0]  # noqa: E731
-    while (shorter := int(single(single(value / unit) * unit))) != value:
+    shorter = float(value)
+    for factor in factors:
+        shorter = single(shorter * factor if factor > 1 else shorter / (1 / factor))
+    return int(shorter)
+
+
+def _cut_until_stable(value, *ways):
+    while (shorter := min(_cut(value, *way) for way in ways)) != value:
         value = shorter
     return value
 
@@ -141,13 +148,15 @@ def _truncated(value, unit):
 def _deck(deck):
     # Clients and the official server truncate; ours rounds.
     if deck.get("desiredRetention"):
-        deck["desiredRetention"] = _truncated(deck["desiredRetention"], 100)
+        deck["desiredRetention"] = _cut_until_stable(deck["desiredRetention"], (1 / 100, 100))
     _fill(deck, FILTERED_DEFAULTS if deck["dyn"] else DECK_DEFAULTS)
 
 
 def _preset(preset):
     _fill(preset, PRESET_DEFAULTS)
-    preset["new"]["initialFactor"] = _truncated(preset["new"]["initialFactor"], 1000)
+    # Between files of schema 11 and 18 there is a detour by percents.
+    ways = ((1 / 1000, 1000), (1 / 1000, 100, 1 / 100, 1000))
+    preset["new"]["initialFactor"] = _cut_until_stable(preset["new"]["initialFactor"], *ways)
     # Nothing at all, in a file, is 0. Clients and the official server read that as the default; ours keeps it.
     for key in ("desiredRetention", "sm2Retention"):
         preset[key] = preset[key] or PRESET_DEFAULTS[key]
