@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -136,6 +136,10 @@ impl<'de> Visitor<'de> for ConfigVisitor {
         let mut places = HashMap::new();
         while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
             let json = String::from(Box::<str>::from(value));
+            // Raw values are passed over without a look, but the devices that get them will look.
+            if !serde_json::from_str(&json).is_ok_and(|value| schema11::is_readable(&value)) {
+                return Err(A::Error::custom("a configuration value has a number out of range, or is nested too deeply"));
+            }
             match places.get(&key).and_then(|place: &usize| entries.get_mut(*place)) {
                 Some(entry) => entry.1 = json,
                 None => {
@@ -175,6 +179,17 @@ mod tests {
         assert_eq!(got.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect::<Vec<_>>(), wanted);
         assert_eq!(changes.created, Some(1_795_320_000));
         assert_eq!(changes.tags, ["x"]);
+    }
+
+    #[test]
+    fn what_clients_could_not_parse_is_refused() {
+        let conf = |value: &str| parse(&format!(r#"{{"models":[],"decks":[[],[]],"tags":[],"conf":{{"a":{value}}}}}"#));
+        let nested = |levels: usize| conf(&format!("{}1{}", "[".repeat(levels), "]".repeat(levels)));
+        let accepted = (1..130).take_while(|levels| nested(*levels).is_ok()).count();
+        assert!(accepted > 100, "{accepted}");
+        serde_json::from_slice::<Value>(&nested(accepted).expect("accepted").to_json()).expect("clients can parse the answer");
+        assert!(nested(100_000).is_err());
+        assert!(conf("[1e999]").is_err());
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl WireError {
 
 /// What serde_json complains of, without what it quotes: the unexpected value may be a password or a note.
 fn describe(error: &serde_json::Error) -> String {
-    const QUOTE_NOTHING: [&str; 6] = ["missing field", "duplicate field", "EOF", "expected", "trailing", "invalid length"];
+    const QUOTE_NOTHING: [&str; 7] =
+        ["missing field", "duplicate field", "EOF", "expected", "trailing", "invalid length", "a configuration value"];
     let text = error.to_string();
     if QUOTE_NOTHING.iter().any(|start| text.starts_with(start)) {
         return text;
