@@ -50,8 +50,8 @@ impl App {
         let temporary = config.data_root.temporary();
         std::fs::create_dir_all(&temporary)?;
         let media = MediaStore::open(config.data_root.media())?;
-        let downloads = DownloadCache::open(config.data_root.path().join("downloads"))?;
-        let imports = config.data_root.path().join("imports");
+        let downloads = DownloadCache::open(config.data_root.downloads())?;
+        let imports = config.data_root.imports();
         std::fs::create_dir_all(&imports)?;
         let transfers = Arc::new(Semaphore::new((config.limits.db_connections / 6).max(1)));
         let turns = Turns::new(config.limits.account_requests);

@@ -6,13 +6,13 @@
 use super::key_cache::KeyCache;
 use super::username::{Username, UsernameError};
 use crate::clock::Clock;
-use crate::config::LoginLimits;
+use crate::config::{DataRoot, LoginLimits};
 use crate::passwords::{LONGEST_PASSWORD, PasswordError, Passwords, Verdict};
 use crate::random;
 use anki::wire::client::ClientVersion;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::StoreError;
@@ -27,8 +27,8 @@ pub struct Accounts {
     user: UserDb,
     passwords: Passwords,
     limits: LoginLimits,
-    /// Where the media of accounts lies, a folder for each.
-    media: PathBuf,
+    /// Where files of accounts lie.
+    files: DataRoot,
     clock: Clock,
     cache: Arc<KeyCache>,
 }
@@ -84,8 +84,8 @@ const UNTIL_FORGOTTEN: Duration = Duration::from_secs(5);
 
 impl Accounts {
     /// Puts the parts together.
-    pub fn new(main: MainDb, user: UserDb, passwords: Passwords, limits: LoginLimits, media: PathBuf, clock: Clock) -> Self {
-        Self { main, user, passwords, limits, media, clock, cache: Arc::default() }
+    pub fn new(main: MainDb, user: UserDb, passwords: Passwords, limits: LoginLimits, files: DataRoot, clock: Clock) -> Self {
+        Self { main, user, passwords, limits, files, clock, cache: Arc::default() }
     }
 
     /// Makes an account and its empty collection.
@@ -313,10 +313,13 @@ impl Accounts {
 
     async fn remove_data(&self, id: i64) -> Result<()> {
         self.user.delete_collection(id).await?;
-        match tokio::fs::remove_dir_all(self.media.join(id.to_string())).await {
+        match tokio::fs::remove_dir_all(self.files.media().join(id.to_string())).await {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
             _ => {}
         }
+        // Whole collections in files, which would go by themselves, but days later.
+        remove_files(&self.files.downloads(), &format!("{id:x}-")).await?;
+        remove_files(&self.files.imports(), &format!("{id}-")).await?;
         self.main.remove_account(id).await?;
         Ok(())
     }
@@ -334,6 +337,23 @@ impl Accounts {
             tracing::warn!(%error, action, "cannot write to the audit log");
         }
     }
+}
+
+/// Removes the files of a folder whose names begin with `start`. That there is no such folder is no error.
+async fn remove_files(folder: &Path, start: &str) -> std::io::Result<()> {
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with(start) {
+            match tokio::fs::remove_file(entry.path()).await {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn taken(error: StoreError, username: &Username) -> AccountError {

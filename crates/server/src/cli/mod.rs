@@ -99,7 +99,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
     let mut runtime = if is_serve { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
     runtime.enable_all().build()?.block_on(async {
         match command {
-            Command::Serve(_) => serve::run(config).await,
+            Command::Serve(args) => serve::run(config, &args).await,
             Command::Migrate(args) => migrate::run(&config, &args).await,
             Command::User(command) => user::run(&config, command).await,
             Command::Createsuperuser(args) => createsuperuser::run(&config, args).await,

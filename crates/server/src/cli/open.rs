@@ -105,7 +105,7 @@ async fn connect(
     let main = main.await.with_context(|| format!("cannot use the main database {main_to:?}"))?;
     let user = retry(until, "user", || UserDb::open(&user_to, main.installation(), clock.now_ms()));
     let user = user.await.with_context(|| format!("cannot use the user database {user_to:?}"))?;
-    let accounts = Accounts::new(main.clone(), user.clone(), Passwords::new()?, config.login, config.data_root.media(), clock.clone());
+    let accounts = Accounts::new(main.clone(), user.clone(), Passwords::new()?, config.login, config.data_root.clone(), clock.clone());
     Ok((main, user, accounts, clock))
 }
 

@@ -9,6 +9,7 @@ use crate::housekeeping;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -27,6 +28,9 @@ pub struct Args {
     /// The TCP port [env: DJANKISERV_LISTEN_PORT]
     #[arg(long, value_name = "PORT")]
     listen_port: Option<String>,
+    /// Answer uploads whose import takes more milliseconds than this before it is over; for tests
+    #[arg(long, value_name = "MS", hide = true)]
+    answer_import_after: Option<u64>,
 }
 
 impl Args {
@@ -40,7 +44,7 @@ impl Args {
     }
 }
 
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
     // From here on a signal stops us in order, also while the database starts.
     let mut signals = Signals::new()?;
     // First, because a port that is taken is the most frequent mistake, and quickly told.
@@ -52,16 +56,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         open = Open::for_server(&config) => open?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = serve(&config, &open, listener, signals).await;
+    let outcome = serve(&config, args, &open, listener, signals).await;
     open.close().await;
     tracing::info!("stopped");
     outcome
 }
 
-async fn serve(config: &Arc<Config>, open: &Open, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
+async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
-    let app = Arc::new(app.context("cannot use the data folder")?);
+    let mut app = app.context("cannot use the data folder")?;
+    if let Some(ms) = args.answer_import_after {
+        app.answer_import_after = Duration::from_millis(ms);
+    }
+    let app = Arc::new(app);
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
     output::text(&signpost(address, &config.data_root, open.accounts.any().await?));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");

@@ -44,6 +44,16 @@ impl DataRoot {
         self.0.join("tmp")
     }
 
+    /// Collection files that were made for downloads. The name of each begins with its account in hexadecimal and a hyphen.
+    pub fn downloads(&self) -> PathBuf {
+        self.0.join("downloads")
+    }
+
+    /// Uploaded collection files whose rows are still being loaded. The name of each begins with its account and a hyphen.
+    pub fn imports(&self) -> PathBuf {
+        self.0.join("imports")
+    }
+
     /// The embedded database with all that belongs to it.
     pub fn postgres(&self) -> PathBuf {
         self.0.join("postgres")

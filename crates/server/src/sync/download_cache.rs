@@ -133,6 +133,8 @@ fn keep(folder: &Path, key: &Key, file: NamedTempFile, original_size: u64) -> io
             let _ = fs::remove_file(entry.path());
         }
     }
+    // After a power cut, a name could otherwise lead to a file without its content, which an old client would take for an empty collection.
+    file.as_file().sync_all()?;
     let path = folder.join(format!("{}{original_size}", stem(key)));
     file.persist(&path).map_err(|e| e.error)?;
     Ok(Made { path, original_size })

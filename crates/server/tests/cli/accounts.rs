@@ -38,7 +38,7 @@ impl World {
         let user = UserDb::open(&to, main.installation(), NOW).await.unwrap();
         let clock = Clock::fixed(NOW);
         let limits = LoginLimits { attempts: ATTEMPTS, window_ms: WINDOW };
-        let accounts = || Accounts::new(main.clone(), user.clone(), Passwords::new().unwrap(), limits, root.media(), clock.clone());
+        let accounts = || Accounts::new(main.clone(), user.clone(), Passwords::new().unwrap(), limits, root.clone(), clock.clone());
         Self { here: accounts(), there: accounts(), main, clock, embedded, folder }
     }
 
@@ -111,8 +111,15 @@ async fn keys_live_and_die_with_what_is_done_to_the_account() {
 
     let media = world.folder.path().join("media").join(id.to_string());
     std::fs::create_dir_all(&media).unwrap();
+    let kept = [format!("downloads/{id:x}-1-2-3-s18z-w1-5"), format!("imports/{id}-1.anki2"), format!("downloads/{:x}-1-2", id ^ 1)];
+    let kept = kept.map(|name| world.folder.path().join(name));
+    for file in &kept {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "x").unwrap();
+    }
     world.here.delete(&named("anna"), "test").await.unwrap();
     assert_eq!(world.owner(&key).await, None, "deleted");
+    assert_eq!(kept.map(|file| file.exists()), [false, false, true], "the files of this account, and of no other");
     assert!(!media.exists() && world.main.deleted_accounts().await.unwrap().is_empty());
     let actions: Vec<String> = world.main.audit(Some(id), 20).await.unwrap().into_iter().map(|entry| entry.action).collect();
     for action in ["account.create", "account.disable", "account.enable", "account.password", "account.rename", "account.delete"] {

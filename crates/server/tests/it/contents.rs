@@ -281,7 +281,7 @@ async fn a_download_is_of_the_state_that_meta_told() {
         a.json("sync/finish", json!({})).await;
     }
     // Older states are not asked for again.
-    let kept = std::fs::read_dir(server.app.config.data_root.path().join("downloads")).unwrap().count();
+    let kept = std::fs::read_dir(server.app.config.data_root.downloads()).unwrap().count();
     assert_eq!(kept, 1);
     drop(other);
     server.end().await;

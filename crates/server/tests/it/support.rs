@@ -89,7 +89,7 @@ impl TestServer {
         let main = MainDb::open(&to, &hex::encode(djankiserv::random::bytes::<16>().unwrap()), NOW).await.unwrap();
         let user = UserDb::open(&to, main.installation(), NOW).await.unwrap();
         let passwords = Passwords::new().unwrap();
-        let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, config.data_root.media(), clock.clone());
+        let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, config.data_root.clone(), clock.clone());
         let mut app = App::new(config, clock.clone(), main, user, accounts).unwrap();
         adapt(&mut app);
         Self { app: Arc::new(app), clock, database, url, _folder: folder }

@@ -16,6 +16,8 @@ pub struct World {
     pub moment: AtomicI64,
     /// No more faults.
     pub calm: AtomicBool,
+    /// The server may be away, although nothing is broken on purpose here.
+    pub shaky: AtomicBool,
     pub tally: Tally,
 }
 
@@ -75,6 +77,25 @@ pub enum Synced {
     Failed,
 }
 
+fn some(rng: &mut fastrand::Rng, items: &BTreeMap<i64, Item>) -> Option<i64> {
+    let ids: Vec<i64> = items.keys().copied().collect();
+    rng.choice(ids)
+}
+
+/// What the server holds, by a file that was downloaded.
+pub fn on_server(file: &[u8]) -> Contents {
+    let (_, notes, cards, reviews) = read_all(file);
+    let mut contents: Contents = (
+        notes.into_iter().map(|n| (n.id, n.mtime, n.fields)).collect(),
+        cards.into_iter().map(|c| (c.id, c.mtime, c.due.to_string())).collect(),
+        reviews.into_iter().map(|r| r.id).collect(),
+    );
+    contents.0.sort();
+    contents.1.sort();
+    contents.2.sort_unstable();
+    contents
+}
+
 /// A request that did not succeed, or of which nothing was heard.
 struct Broken;
 
@@ -112,30 +133,25 @@ impl Client {
     /// Adds, edits, answers and deletes a few things.
     pub fn study(&mut self) {
         for _ in 0..self.rng.usize(1..6) {
-            let now = self.world.moment.fetch_add(1, Ordering::Relaxed);
-            let pending = |content| Item { mtime: now, content, pending: true };
-            let some = |rng: &mut fastrand::Rng, items: &BTreeMap<i64, Item>| {
-                let ids: Vec<i64> = items.keys().copied().collect();
-                rng.choice(ids)
-            };
             match self.rng.u8(0..10) {
                 0..3 => {
+                    let now = self.now();
+                    let pending = |content| Item { mtime: now, content, pending: true };
                     self.local.notes.insert(now, pending(format!("new {now}\u{1f}back")));
                     self.local.cards.insert(now + CARD, pending("1".into()));
                 }
-                3..6 => {
-                    if let Some(id) = some(&mut self.rng, &self.local.notes) {
-                        self.local.notes.insert(id, pending(format!("edited {now}\u{1f}back")));
-                    }
-                }
+                3..6 => self.edit(),
                 6..9 => {
+                    let now = self.now();
                     if let Some(id) = some(&mut self.rng, &self.local.cards) {
                         // Of 32 bits in Anki.
-                        self.local.cards.insert(id, pending((now % 1_000_000_000).to_string()));
+                        let content = (now % 1_000_000_000).to_string();
+                        self.local.cards.insert(id, Item { mtime: now, content, pending: true });
                         self.local.reviews.insert(now, true);
                     }
                 }
                 _ => {
+                    self.now();
                     if let Some(id) = some(&mut self.rng, &self.local.notes) {
                         self.local.notes.remove(&id);
                         self.local.cards.remove(&(id + CARD));
@@ -143,8 +159,27 @@ impl Client {
                     }
                 }
             }
-            self.local.modified = now;
         }
+    }
+
+    /// Edits a note, which changes no count.
+    pub fn edit(&mut self) {
+        let now = self.now();
+        if let Some(id) = some(&mut self.rng, &self.local.notes) {
+            self.local.notes.insert(id, Item { mtime: now, content: format!("edited {now}\u{1f}back"), pending: true });
+        }
+    }
+
+    /// The moment of a change.
+    fn now(&mut self) -> i64 {
+        self.local.modified = self.world.moment.fetch_add(1, Ordering::Relaxed);
+        self.local.modified
+    }
+
+    /// Takes over what another device holds and has not sent yet, with the stamps of its own account.
+    pub fn copy_from(&mut self, other: &Self) {
+        let (usn, schema_modified) = (self.local.usn, self.local.schema_modified);
+        self.local = Local { usn, schema_modified, ..other.local.clone() };
     }
 
     /// One sync. Whatever fails, nothing of it remains here.
@@ -294,7 +329,7 @@ impl Client {
                 tally.conflicts.fetch_add(1, Ordering::Relaxed);
                 Err(Broken)
             }
-            503 if !calm => {
+            503 if !calm || self.world.shaky.load(Ordering::Relaxed) => {
                 tally.unavailable.fetch_add(1, Ordering::Relaxed);
                 Err(Broken)
             }

@@ -3,6 +3,7 @@
 //! DJANKISERV_PROOF_SECONDS is how long each of them lasts; `make test` leaves it at its default, `make test-long` sets it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "each of the programs of tests uses its part")]
 mod client;
 mod hostile;
 mod soak;

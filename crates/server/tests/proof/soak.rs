@@ -1,8 +1,8 @@
 //! Many accounts sync in a loop, each with two devices at the same time, on two processes, while requests are broken off, answers get
 //! lost, connections to the database are cut, and programs write to the collections.
 
-use crate::client::{CARD, Client, Contents, Synced, World};
-use crate::support::{BASIC, Device, NOW, PASSWORD, TestServer, admin, collection, read_all};
+use crate::client::{CARD, Client, Synced, World, on_server};
+use crate::support::{BASIC, Device, NOW, PASSWORD, TestServer, admin, collection};
 use crate::{lasting, say};
 use anki::file::Schema;
 use anki::model::{Card, Note};
@@ -58,19 +58,6 @@ async fn log_in(server: &TestServer, number: usize) -> Device {
     };
     server.app.accounts.create(new, "test").await.unwrap();
     server.log_in(&name).await
-}
-
-fn on_server(file: &[u8]) -> Contents {
-    let (_, notes, cards, reviews) = read_all(file);
-    let mut contents: Contents = (
-        notes.into_iter().map(|n| (n.id, n.mtime, n.fields)).collect(),
-        cards.into_iter().map(|c| (c.id, c.mtime, c.due.to_string())).collect(),
-        reviews.into_iter().map(|r| r.id).collect(),
-    );
-    contents.0.sort();
-    contents.1.sort();
-    contents.2.sort_unstable();
-    contents
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -200,12 +200,14 @@ impl UserDb {
         Ok(())
     }
 
-    /// Whether somebody is loading a new generation of this collection at the moment.
+    /// Whether somebody is loading a new generation of this collection at the moment. One that is older than the current one does not
+    /// count: it can never take its place, and is what a killed process has left.
     pub async fn is_loading(&self, account: i64, now_ms: i64) -> Result<bool> {
         let row = self
             .db
             .query_opt(
-                "SELECT number FROM {s}.generations WHERE account = ? AND state = 'loading' AND lease_until > ? LIMIT 1",
+                "SELECT g.number FROM {s}.generations g JOIN {s}.collections c ON c.account = g.account WHERE g.account = ? \
+                 AND g.state = 'loading' AND g.lease_until > ? AND g.number > c.generation LIMIT 1",
                 params![account, now_ms],
             )
             .await?;
