@@ -2,7 +2,8 @@
 """The server under test: ours, or the official one that ships with Anki.
 
 E2E_SERVER=djankiserv|official chooses. Both offer the same few verbs: start,
-stop, kill, new_account, log_tail.
+stop, kill, new_account, log_tail. E2E_PROCESSES=3 puts three processes of ours
+behind a round-robin proxy, which look like one.
 """
 
 import base64
@@ -20,6 +21,7 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+from balancer import Balancer
 from paths import NEWEST, REPO, client_python
 
 
@@ -202,16 +204,67 @@ class Djankiserv(Server):
     def new_account(self):
         self._counter += 1
         account = Account(f"user{self._counter}", secrets.token_urlsafe(12))
+        self.user("add", account.user, "--password-stdin", password=account.password)
+        return account
+
+    def user(self, *arguments, password=""):
+        """`djankiserv user …`"""
         subprocess.run(
-            [self.binary(), "user", "add", account.user, "--password-stdin"],
-            input=account.password + "\n",
+            [self.binary(), "user", *arguments],
+            input=password + "\n",
             env=self.environment(),
             text=True,
             check=True,
             capture_output=True,
             timeout=60,
         )
-        return account
+
+
+class Several(Djankiserv):
+    """Some processes with one database and one data folder, behind a proxy."""
+
+    def __init__(self, processes):
+        super().__init__()
+        self.members = [Member(self) for _ in range(processes)]
+        self.balancer = Balancer(self.port, [member.port for member in self.members])
+
+    def start(self):
+        if self.database is None:
+            if not os.environ.get("E2E_DATABASE_URL"):
+                raise RuntimeError("several processes need a database that they can share: set E2E_DATABASE_URL")
+            self.database = FreshDatabase(os.environ["E2E_DATABASE_URL"])
+        for member in self.members:
+            member.extra_environment = self.extra_environment
+            if member.process is None or member.process.poll() is not None:
+                member.start()
+        self.process = self.members[0].process
+
+    def stop(self, how=signal.SIGTERM, seconds=30):
+        for member in self.members:
+            member.stop(how, seconds)
+
+    def remove(self):
+        self.balancer.close()
+        super().remove()
+
+
+class Member(Server):
+    """One of them. Writes to the same log as the others."""
+
+    ready_path = "/health/ready"
+
+    def __init__(self, group):
+        self.group = group
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}/"
+        self.log_path = group.log_path
+        self.process = None
+
+    def command(self):
+        return self.group.command()
+
+    def environment(self):
+        return self.group.environment() | {"DJANKISERV_LISTEN_PORT": str(self.port)}
 
 
 class FreshDatabase:
@@ -222,7 +275,9 @@ class FreshDatabase:
         self.admin = url
         self.name = f"e2e_{secrets.token_hex(4)}"
         parts = urllib.parse.urlsplit(url)
-        self.url = parts._replace(path=f"/{self.name}").geturl()
+        # By hand: geturl() takes the slashes away when they are followed by no host.
+        query = f"?{parts.query}" if parts.query else ""
+        self.url = f"{parts.scheme}://{parts.netloc}/{self.name}{query}"
         self.run(f"create database {self.name}")
 
     def run(self, sql):
@@ -245,4 +300,7 @@ def make_server() -> Server:
     kinds = {"official": Official, "djankiserv": Djankiserv}
     if kind not in kinds:
         raise RuntimeError(f"E2E_SERVER must be one of {', '.join(kinds)}, not {kind!r}")
+    processes = int(os.environ.get("E2E_PROCESSES", "1"))
+    if kind == "djankiserv" and processes > 1:
+        return Several(processes)
     return kinds[kind]()

@@ -1,7 +1,7 @@
 //! An installation that can be killed: a database, a data folder, a process of the server, and a look into all of it.
 
 use crate::cluster::{Cluster, Loss, short_folder};
-use crate::device::Device;
+use crate::device::{Device, is_ready};
 use crate::it::PASSWORD;
 use crate::look::Look;
 use crate::process::{Installation, Process};
@@ -107,7 +107,7 @@ impl World {
             let process = Process::start(&self.installation, &self.arguments);
             *self.process.lock().unwrap() = Some(process);
         }
-        self.until("the server is ready", async || self.port().is_some_and(|port| crate::device::is_ready(port))).await;
+        self.until("the server is ready", async || self.port().is_some_and(is_ready)).await;
     }
 
     /// Waits until nobody works on the database any more: what was killed may have left work to it that goes on.
