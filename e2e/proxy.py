@@ -57,7 +57,10 @@ class Proxy:
         if isinstance(action, tuple):
             status, answer_headers, answer = action[1], {}, b""
         else:
-            status, answer_headers, answer = self.forward(method, path, headers, body)
+            try:
+                status, answer_headers, answer = self.forward(method, path, headers, body)
+            except (OSError, http.client.HTTPException):
+                return False  # the server died; the client sees it as it would without us
         if action == LOSE:
             return False
         head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(answer)}\r\n"

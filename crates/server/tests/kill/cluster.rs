@@ -19,6 +19,10 @@ pub enum Loss {
     Backend,
 }
 
+/// Counts the others who are in a transaction.
+pub const AT_WORK: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+     AND datname = current_database() AND backend_type = 'client backend' AND state <> 'idle'";
+
 /// A PostgreSQL with its folder, removed with it.
 pub struct Cluster {
     folder: TempDir,
@@ -114,11 +118,13 @@ impl Cluster {
         self.try_sql(database, sql).unwrap();
     }
 
-    /// The same when it may fail.
-    ///
-    /// # Errors
-    /// What the client program says.
-    pub fn try_sql(&self, database: &str, sql: &str) -> Result<(), String> {
+    /// Makes it need room for its log soon, if it can.
+    pub fn use_up_log(&self) {
+        // On a full disk, this is what it dies of.
+        let _ = self.try_sql("postgres", "SELECT pg_switch_wal()");
+    }
+
+    fn try_sql(&self, database: &str, sql: &str) -> Result<(), String> {
         let mut psql = self.command("psql");
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "-c", sql, &self.url(database)]);
         let ran = psql.output().unwrap();

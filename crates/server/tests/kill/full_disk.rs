@@ -196,7 +196,7 @@ async fn the_disk_of_the_database_is_full() {
         if !world.cluster().is_running() {
             break;
         }
-        let _ = world.cluster().try_sql("djk", "SELECT pg_switch_wal()");
+        world.cluster().use_up_log();
         statuses.push(stage_small(&device).await);
     }
     say(&format!("with ever less room for the log: {statuses:?}"));

@@ -1,5 +1,6 @@
 //! Looks past the server into the database and the data folder: what an account holds, row by row, and what nobody needs.
 
+use crate::cluster::AT_WORK;
 use crate::say;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -43,10 +44,8 @@ impl Look {
 
     /// Whether nobody but us is in a transaction.
     pub async fn is_quiet(&self) -> bool {
-        let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() \
-                   AND backend_type = 'client backend' AND state <> 'idle'";
         // A connection of before the crash says so first.
-        self.user.db().query(sql, vec![]).await.is_ok_and(|rows| rows[0].int(0).unwrap() == 0)
+        self.user.db().query(AT_WORK, vec![]).await.is_ok_and(|rows| rows[0].int(0).unwrap() == 0)
     }
 
     /// All that an account holds, by now.
@@ -110,7 +109,8 @@ impl Look {
             left.extend(whose.filter(|account| !accounts.contains(account)).map(|account| format!("{table} of {account}, who is gone")));
         }
         left.extend(self.main.deleted_accounts().await.unwrap().iter().map(|id| format!("account {id}, deleted")));
-        let named = column("SELECT CAST(account AS TEXT) || '/' || content_key FROM {s}.media WHERE size > 0").await;
+        let contents = db.query("SELECT account, content_key FROM {s}.media WHERE size > 0", vec![]).await.unwrap();
+        let named = contents.iter().map(|row| format!("{}/{}", row.int(0).unwrap(), row.text(1).unwrap())).collect::<BTreeSet<_>>();
         let there = files(&root.join("media"));
         assert!(named.is_subset(&there), "media files are lost: {:?}", named.difference(&there).collect::<Vec<_>>());
         left.extend(there.difference(&named).map(|file| format!("media file {file}")));
@@ -128,7 +128,7 @@ fn lines<T: std::fmt::Debug>(rows: &[T]) -> Vec<String> {
     lines
 }
 
-/// The files below a folder, by their paths from there. Empty folders of accounts that are gone count too.
+/// The files below a folder, by their paths from there.
 fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut to_do = vec![folder.to_owned()];
