@@ -19,4 +19,9 @@ scripts/private-postgres.sh cargo test --locked --workspace
 step "real clients"
 DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv e2e/run.sh
 
+step "real clients, three processes behind a proxy"
+# What could depend on a process; test-long.sh runs all of it.
+DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv E2E_PROCESSES=3 e2e/run.sh \
+    test_several_processes.py test_sessions.py test_parallel.py test_restart.py test_media.py test_uploads.py test_conflicts.py
+
 step "all tests passed"
