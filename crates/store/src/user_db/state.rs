@@ -63,13 +63,13 @@ impl UserDb {
         let tx = self.db.begin().await?;
         tx.execute(
             "INSERT INTO {s}.collections (account, generation, next_generation, empty_schema_modified, ahead_schema_modified, created) \
-             SELECT ?, 0, 1, ?, 0, ? WHERE NOT EXISTS (SELECT 1 FROM {s}.collections WHERE account = ?)",
+             SELECT ?, 0, 1, ?, 0, ? FROM (SELECT 1 AS one) r WHERE NOT EXISTS (SELECT 1 FROM {s}.collections WHERE account = ?)",
             params![account, now_ms, now_ms, account],
         )
         .await?;
         tx.execute(
             "INSERT INTO {s}.media_state (account, usn, files, bytes) \
-             SELECT ?, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM {s}.media_state WHERE account = ?)",
+             SELECT ?, 0, 0, 0 FROM (SELECT 1 AS one) r WHERE NOT EXISTS (SELECT 1 FROM {s}.media_state WHERE account = ?)",
             params![account, account],
         )
         .await?;
