@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;
+#[path = "../it/databases.rs"]
+mod databases;
 mod hostile;
 mod soak;
 #[path = "../it/support.rs"]

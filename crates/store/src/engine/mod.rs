@@ -22,6 +22,7 @@ pub use table::{Index, Kind, Table};
 pub use value::{RowEncoder, Value, escape_text, unescape_text};
 
 use crate::error::{Result, StoreError};
+use crate::repeat::repeat;
 use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt};
@@ -83,7 +84,9 @@ impl Db {
 
     /// Runs one statement that returns rows, in a transaction of its own.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-        engine!(Pool, &self.pool, pool => Ok(rows(pool.query(sql, params).await?)))
+        // It is a transaction of its own, so it can be repeated.
+        let query = || async { engine!(Pool, &self.pool, pool => Ok(rows(pool.query(sql, params.clone()).await?))) };
+        repeat("a statement", query).await
     }
 
     /// Runs one statement that returns at most one row.
@@ -93,7 +96,8 @@ impl Db {
 
     /// Runs one statement and answers how many rows it changed; an UPDATE counts all that it finds.
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
-        engine!(Pool, &self.pool, pool => pool.execute(sql, params).await)
+        let execute = || async { engine!(Pool, &self.pool, pool => pool.execute(sql, params.clone()).await) };
+        repeat("a statement", execute).await
     }
 
     /// Runs several statements without parameters, such as DDL.

@@ -112,7 +112,8 @@ impl Pool {
     }
 
     pub(super) async fn schemas(&self, prefix: &str) -> Result<Vec<String>> {
-        let sql = "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE LEFT(schema_name, CAST(? AS INTEGER)) = ? ORDER BY 1";
+        let sql =
+            "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE LEFT(schema_name, CAST(? AS INTEGER)) = ? ORDER BY 1";
         let rows = self.query(sql, crate::params![prefix.len() as i64, prefix]).await?;
         rows.iter().map(|row| row.opt_text(0).map(Option::unwrap_or_default)).collect()
     }

@@ -4,6 +4,7 @@ use super::{Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 
 /// What the sanity check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +108,17 @@ impl UserDb {
 
     /// Removes a session and what it staged, if it is still the running one.
     pub async fn drop_session(&self, account: i64, session_key: &str) -> Result<bool> {
-        let tx = self.db.begin().await?;
-        let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
-        if gone > 0 {
-            tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
-        }
-        tx.commit().await?;
-        Ok(gone > 0)
+        repeat("ending a sync", || async {
+            let tx = self.db.begin().await?;
+            let gone =
+                tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
+            if gone > 0 {
+                tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
+            }
+            tx.commit().await?;
+            Ok(gone > 0)
+        })
+        .await
     }
 
     /// How a sync that is not running any more ended: its modification stamp, or 0 when another device took over.
@@ -125,16 +130,19 @@ impl UserDb {
 
     /// Removes sessions without a request since `idle_since`, and the memory of syncs that ended before `ended_before`. Answers how many sessions.
     pub async fn sweep_sessions(&self, idle_since: i64, ended_before: i64) -> Result<u64> {
-        let tx = self.db.begin().await?;
-        tx.execute("DELETE FROM {s}.sync_finished WHERE ended < ?", params![ended_before]).await?;
-        let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE last_seen < ?", params![idle_since]).await?;
-        tx.execute(
-            "DELETE FROM {s}.sync_staged WHERE NOT EXISTS (SELECT 1 FROM {s}.sync_sessions s WHERE s.account = sync_staged.account)",
-            vec![],
-        )
-        .await?;
-        tx.commit().await?;
-        Ok(gone)
+        repeat("sweeping sessions", || async {
+            let tx = self.db.begin().await?;
+            tx.execute("DELETE FROM {s}.sync_finished WHERE ended < ?", params![ended_before]).await?;
+            let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE last_seen < ?", params![idle_since]).await?;
+            tx.execute(
+                "DELETE FROM {s}.sync_staged WHERE NOT EXISTS (SELECT 1 FROM {s}.sync_sessions s WHERE s.account = sync_staged.account)",
+                vec![],
+            )
+            .await?;
+            tx.commit().await?;
+            Ok(gone)
+        })
+        .await
     }
 }
 

@@ -101,7 +101,7 @@ async fn errors_say_what_can_be_done() {
     db.execute(insert, params![1]).await.unwrap();
     db.execute(insert, params![2]).await.unwrap();
     assert!(matches!(db.execute(insert, params![1]).await, Err(StoreError::AlreadyExists(_))));
-    assert!(matches!(db.query("SELECT 1 FROM nowhere.t", vec![]).await, Err(StoreError::Gone(_))));
+    assert!(matches!(db.query("SELECT 1 FROM djs_nowhere.t", vec![]).await, Err(StoreError::Gone(_))));
     assert!(matches!(db.query("SELECT nonsense", vec![]).await, Err(StoreError::Internal(_))));
 
     let lock = "SELECT id FROM {s}.t WHERE id = ? FOR UPDATE";

@@ -28,8 +28,8 @@ pub fn by_engine<T>(postgres: T, mysql: T) -> T {
 /// `mysql://<name>[:<password>]@<host>[:<port>]/mysql[?socket=<path>]`.
 fn administrator() -> ConnectTo {
     let variable = by_engine("DJANKISERV_TEST_POSTGRES", "DJANKISERV_TEST_MYSQL");
-    let url =
-        std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, or scripts/private-databases.sh cargo test"));
+    let url = std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, or scripts/private-databases.sh cargo test"));
     let (address, query) = url.split_once('?').unwrap_or((&url, ""));
     let value = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)).map(str::to_owned);
     let authority = address.split("://").nth(1).unwrap().split('/').next().unwrap();

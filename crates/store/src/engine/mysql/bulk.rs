@@ -1,9 +1,9 @@
 //! Writing many rows with few statements.
 
-use super::sql::{Statement, translate};
-use super::tx::Tx;
 use super::error::error;
 use super::query;
+use super::sql::{Statement, translate};
+use super::tx::Tx;
 use crate::engine::table::{Kind, Table};
 use crate::engine::{Row as AnyRow, Value};
 use crate::error::{Result, StoreError};
@@ -30,7 +30,8 @@ impl Tx {
         for part in rows.chunks(BATCH_ROWS) {
             let keys = part.iter().map(|row| key_of(table, row)).collect::<Result<Vec<_>>>()?;
             let columns = table.key.join(", ");
-            let mut statement = translate(&format!("SELECT {columns} FROM {schema}.{} WHERE ({columns}) IN (", table.name), vec![], &self.dialect.shared)?;
+            let mut statement =
+                translate(&format!("SELECT {columns} FROM {schema}.{} WHERE ({columns}) IN (", table.name), vec![], &self.dialect.shared)?;
             for (i, key) in keys.into_iter().enumerate() {
                 statement.sql.push_str(if i == 0 { "(" } else { ",(" });
                 for (j, number) in key.into_iter().enumerate() {

@@ -20,8 +20,8 @@ const GONE: &[u16] = &[1146, 1049, 1008, 1051, 1412, 1932];
 /// Resources: memory, disk, table full, locks, transactions. Files that cannot be read or written. A server that stops, is read-only
 /// during a fail-over, does not commit, or has not joined its cluster.
 const UNAVAILABLE: &[u16] = &[
-    1040, 1203, 1226, 1927, 1152, 1158, 1159, 1160, 1161, 4031, 1129, 1130, 3118, 4151, 1135, 1037, 1038, 1041, 1021, 1114, 1206, 1637, 1016,
-    1017, 1023, 1024, 1026, 1030, 1053, 1290, 1792, 1836, 1180, 1047, 3168, 3169,
+    1040, 1203, 1226, 1927, 1152, 1158, 1159, 1160, 1161, 4031, 1129, 1130, 3118, 4151, 1135, 1037, 1038, 1041, 1021, 1114, 1206, 1637,
+    1016, 1017, 1023, 1024, 1026, 1030, 1053, 1290, 1792, 1836, 1180, 1047, 3168, 3169,
 ];
 /// A packet, or the result of a function, above `max_allowed_packet`.
 const PACKET_TOO_LARGE: &[u16] = &[1153, 1301];
@@ -37,7 +37,9 @@ pub(super) fn error(error: Error) -> StoreError {
         Error::Server(server) => server_error(server),
         Error::Driver(DriverError::PacketTooLarge) => packet_too_large("the driver refused to send it"),
         // Closed by the other side, or broken in the middle of an answer.
-        Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PacketOutOfOrder) => StoreError::Unavailable(error.to_string()),
+        Error::Io(_) | Error::Driver(DriverError::ConnectionClosed | DriverError::PacketOutOfOrder) => {
+            StoreError::Unavailable(error.to_string())
+        }
         // Never with the values that the driver could not handle.
         Error::Driver(DriverError::FromValue { .. } | DriverError::FromRow { .. } | DriverError::UnexpectedPacket { .. }) => {
             StoreError::Internal("the database answered something that the driver does not understand".into())

@@ -19,22 +19,15 @@ use mysql_async::prelude::Queryable;
 use sql::Statement;
 
 async fn query(conn: &mut Conn, statement: Statement) -> Result<Vec<Row>> {
-    let rows: Vec<mysql_async::Row> = if statement.params.is_empty() {
-        conn.query(statement.sql).await
-    } else {
-        conn.exec(statement.sql, statement.params).await
-    }
-    .map_err(error)?;
+    let rows: Vec<mysql_async::Row> =
+        if statement.params.is_empty() { conn.query(statement.sql).await } else { conn.exec(statement.sql, statement.params).await }
+            .map_err(error)?;
     Ok(rows.into_iter().map(Row).collect())
 }
 
 async fn execute(conn: &mut Conn, statement: Statement) -> Result<u64> {
-    if statement.params.is_empty() {
-        conn.query_drop(statement.sql).await
-    } else {
-        conn.exec_drop(statement.sql, statement.params).await
-    }
-    .map_err(error)?;
+    if statement.params.is_empty() { conn.query_drop(statement.sql).await } else { conn.exec_drop(statement.sql, statement.params).await }
+        .map_err(error)?;
     Ok(conn.affected_rows())
 }
 

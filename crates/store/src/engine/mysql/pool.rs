@@ -238,7 +238,8 @@ impl Server {
         let format: Option<(String, String)> = conn.query_first("SHOW VARIABLES LIKE 'binlog_format'").await.map_err(error)?;
         if has_binlog != "0" && format.is_some_and(|(_, format)| format.eq_ignore_ascii_case("STATEMENT")) {
             return Err(StoreError::Internal(
-                "the server logs statements (binlog_format = STATEMENT), which does not go together with READ COMMITTED: set it to ROW".into(),
+                "the server logs statements (binlog_format = STATEMENT), which does not go together with READ COMMITTED: set it to ROW"
+                    .into(),
             ));
         }
         let max_packet = packet.parse().unwrap_or(1 << 20);
