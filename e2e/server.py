@@ -231,8 +231,12 @@ class FreshDatabase:
         if parts.scheme.startswith("postgres"):
             command = ["psql", self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
         else:
-            command = ["mysql", f"--host={parts.hostname}", f"--port={parts.port or 3306}", f"--user={parts.username}"]
-            command += ["--protocol=tcp", "--execute", sql]
+            command = [shutil.which("mariadb") or "mysql", "--no-defaults", f"--user={parts.username}", "--execute", sql]
+            socket = urllib.parse.parse_qs(parts.query).get("socket")
+            if socket:
+                command.append(f"--socket={socket[0]}")
+            else:
+                command += ["--protocol=tcp", f"--host={parts.hostname}", f"--port={parts.port or 3306}"]
             env["MYSQL_PWD"] = urllib.parse.unquote(parts.password or "")
         subprocess.run(command, env=env, check=True, timeout=60)
 

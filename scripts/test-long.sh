@@ -17,7 +17,7 @@ part() {
 }
 
 part "make test" scripts/test.sh
-part "ignored Rust tests" scripts/private-postgres.sh cargo test --locked --workspace -- --ignored
+part "ignored Rust tests" scripts/private-databases.sh cargo test --locked --workspace -- --ignored
 # As many cases as fit; those of another day are other ones. A failure names its seed.
 part "the same as the official server, half an hour of cases" \
     env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" \

@@ -144,7 +144,8 @@ impl TestServer {
     /// Waits until somebody waits for a lock in the user database.
     pub async fn until_a_lock_is_awaited(&self, admin: &Admin) {
         while !admin.is_lock_awaited(&self.user_database).await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            // InnoDB shows who waits as of the last look, unless that was more than a tenth of a second ago.
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 
