@@ -232,9 +232,9 @@ class FreshDatabase:
             command = ["psql", self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
         else:
             command = [shutil.which("mariadb") or "mysql", "--no-defaults", f"--user={parts.username}", "--execute", sql]
-            socket = urllib.parse.parse_qs(parts.query).get("socket")
-            if socket:
-                command.append(f"--socket={socket[0]}")
+            paths = urllib.parse.parse_qs(parts.query).get("socket")
+            if paths:
+                command.append(f"--socket={paths[0]}")
             else:
                 command += ["--protocol=tcp", f"--host={parts.hostname}", f"--port={parts.port or 3306}"]
             env["MYSQL_PWD"] = urllib.parse.unquote(parts.password or "")

@@ -144,6 +144,22 @@ async fn the_second_statement_sees_what_the_lock_waited_for() {
     assert!(matches!(user.lock(8).await, Err(StoreError::Unavailable(_))), "no row, no collection");
 }
 
+/// Somebody holds the lock for longer than one waits for it, but not for twice as long.
+#[tokio::test]
+async fn who_has_waited_too_long_for_a_lock_begins_again() {
+    let user = user_db().await;
+    user.create_collection(7, 1).await.unwrap();
+    let first = user.lock(7).await.unwrap();
+    let since = std::time::Instant::now();
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(12_000)).await;
+        first.tx.rollback().await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(user.begin_generation(7, "upload", 1, 2), release);
+    assert_eq!(waited.unwrap().number, 1);
+    assert!(since.elapsed() < std::time::Duration::from_secs(20));
+}
+
 #[tokio::test]
 async fn processes_may_migrate_at_the_same_time_and_installations_are_not_mixed_up() {
     let to = fresh().await;

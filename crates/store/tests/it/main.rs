@@ -3,6 +3,9 @@
 
 mod collection;
 mod engine;
+mod loading;
 mod media;
+mod rights;
 mod sessions;
 mod support;
+mod text;

@@ -55,6 +55,11 @@ pub async fn admin() -> Db {
 
 /// A fresh database, and who may use it. Left behind when the test ends; the private server goes with the test run.
 pub async fn fresh() -> ConnectTo {
+    fresh_without("").await
+}
+
+/// The same, for an account that lacks one of the documented rights.
+pub async fn fresh_without(right: &str) -> ConnectTo {
     let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let admin = admin().await;
     if engine() == Engine::Postgres {
@@ -63,7 +68,11 @@ pub async fn fresh() -> ConnectTo {
     }
     let documented = DOCUMENTATION.split("```sql").find(|block| block.contains("GRANT")).unwrap().split("```").next().unwrap();
     for statement in documented.split(';').filter(|statement| !statement.trim().is_empty()) {
-        admin.script(&statement.replace("djankiserv", &name).replace("'localhost'", "'%'")).await.unwrap();
+        let statement = statement.replace("djankiserv", &name).replace("'localhost'", "'%'");
+        // The first in the list is followed by a comma, the last is preceded by one.
+        let granted =
+            if right.is_empty() { statement } else { statement.replace(&format!(", {right}"), "").replace(&format!("{right}, "), "") };
+        admin.script(&granted).await.unwrap();
     }
     ConnectTo { user: name.clone(), password: Some("a long password".into()), database: name, ..administrator() }
 }
@@ -72,8 +81,11 @@ pub async fn db() -> Db {
     Db::connect(&fresh().await).await.unwrap()
 }
 
-/// The databases of collections of all tests are beside each other on MySQL, so each has an installation of its own.
+/// One that no other test has. The databases of collections of all tests are beside each other on MySQL.
+pub fn installation() -> String {
+    format!("{:04x}{:04x}", std::process::id() & 0xffff, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 pub async fn user_db() -> UserDb {
-    let installation = format!("{:04x}{:04x}", std::process::id() & 0xffff, COUNT.fetch_add(1, Ordering::Relaxed));
-    UserDb::open(&fresh().await, &installation, 1).await.unwrap()
+    UserDb::open(&fresh().await, &installation(), 1).await.unwrap()
 }

@@ -43,7 +43,7 @@ impl Tx {
                 statement.sql.push(')');
             }
             statement.sql.push(')');
-            for row in query(self.held.lock().await.conn()?, statement).await? {
+            for row in query(self.held.lock().await.conn()?, statement, &self.dialect).await? {
                 let row = AnyRow::from(row);
                 existing.insert((0..table.key.len()).map(|column| row.int(column)).collect::<Result<Vec<_>>>()?);
             }
@@ -90,6 +90,7 @@ impl Tx {
 
     async fn send(&self, mut statement: Statement, ending: &str) -> Result<()> {
         statement.sql.push_str(ending);
+        statement.check_size(self.dialect.max_packet)?;
         let mut held = self.held.lock().await;
         let conn = held.conn()?;
         if statement.params.is_empty() {

@@ -78,7 +78,7 @@ fn server_error(server: &ServerError) -> StoreError {
     }
 }
 
-fn packet_too_large(text: &str) -> StoreError {
+pub(super) fn packet_too_large(text: &str) -> StoreError {
     StoreError::Internal(format!(
         "something is larger than the database server takes at once ({text}): raise max_allowed_packet in the server's configuration \
          (1G is fine, it is only a limit)"

@@ -16,16 +16,19 @@ use crate::error::Result;
 use error::error;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use pool::Dialect;
 use sql::Statement;
 
-async fn query(conn: &mut Conn, statement: Statement) -> Result<Vec<Row>> {
+async fn query(conn: &mut Conn, statement: Statement, dialect: &Dialect) -> Result<Vec<Row>> {
+    statement.check_size(dialect.max_packet)?;
     let rows: Vec<mysql_async::Row> =
         if statement.params.is_empty() { conn.query(statement.sql).await } else { conn.exec(statement.sql, statement.params).await }
             .map_err(error)?;
     Ok(rows.into_iter().map(Row).collect())
 }
 
-async fn execute(conn: &mut Conn, statement: Statement) -> Result<u64> {
+async fn execute(conn: &mut Conn, statement: Statement, dialect: &Dialect) -> Result<u64> {
+    statement.check_size(dialect.max_packet)?;
     if statement.params.is_empty() { conn.query_drop(statement.sql).await } else { conn.exec_drop(statement.sql, statement.params).await }
         .map_err(error)?;
     Ok(conn.affected_rows())

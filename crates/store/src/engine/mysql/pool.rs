@@ -30,6 +30,8 @@ const SESSION_SETTINGS: &str = "SET NAMES utf8mb4; SET SESSION sql_mode = 'STRIC
 const MARIADB_SETTINGS: &str = "; SET SESSION idle_transaction_timeout = 60";
 /// Statements that stay prepared: those that ask for texts in the shared tables.
 const PREPARED: usize = 64;
+/// Most bytes of a row that we read: the most that the protocol knows.
+const LARGEST_ANSWER: usize = 1 << 30;
 /// Below this limit on packets, notes of some megabytes do not fit.
 const SMALL_PACKET: usize = 32 << 20;
 
@@ -107,7 +109,7 @@ impl Pool {
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
         let statement = translate(sql, params, &self.dialect.shared)?;
         let mut held = self.held().await?;
-        let rows = query(held.conn()?, statement).await;
+        let rows = query(held.conn()?, statement, &self.dialect).await;
         held.release();
         rows
     }
@@ -115,7 +117,7 @@ impl Pool {
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
         let statement = translate(sql, params, &self.dialect.shared)?;
         let mut held = self.held().await?;
-        let count = execute(held.conn()?, statement).await;
+        let count = execute(held.conn()?, statement, &self.dialect).await;
         held.release();
         count
     }
@@ -214,6 +216,8 @@ fn options(to: &ConnectTo) -> Opts {
         Host::Socket(path) if path.is_dir() => builder.socket(Some(path.join("mysqld.sock").to_string_lossy())),
         Host::Socket(path) => builder.socket(Some(path.to_string_lossy())),
     };
+    // A row that was loaded can be larger than what the server takes in one statement, and has to be readable all the same.
+    let builder = builder.max_allowed_packet(Some(LARGEST_ANSWER));
     // An UPDATE counts the rows that it finds, changed or not, as on PostgreSQL.
     builder.client_found_rows(true).prefer_socket(false).stmt_cache_size(PREPARED).into()
 }

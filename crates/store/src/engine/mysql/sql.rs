@@ -63,6 +63,16 @@ impl Statement {
         self.sql.push_str(digits.format(number));
     }
 
+    /// Refuses what the server would not take: it closes the connection in the middle of a packet that is too large, without a word.
+    pub(super) fn check_size(&self, max_packet: usize) -> Result<()> {
+        let texts = self.params.iter().map(|param| match param {
+            mysql_async::Value::Bytes(bytes) => bytes.len() + 10,
+            _ => 10,
+        });
+        let size = self.sql.len() + texts.sum::<usize>() + 100;
+        if size > max_packet { Err(super::error::packet_too_large(&format!("{size} bytes, the limit is {max_packet}"))) } else { Ok(()) }
+    }
+
     fn param(&mut self, value: mysql_async::Value) {
         self.sql.push('?');
         self.params.push(value);

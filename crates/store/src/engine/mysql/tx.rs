@@ -48,19 +48,19 @@ impl Tx {
         }
         result.drop_result().await.map_err(error)?;
         for statement in statements {
-            answers.push(query(held.conn()?, statement).await?);
+            answers.push(query(held.conn()?, statement, &dialect).await?);
         }
         Ok((Self { held: Arc::new(Mutex::new(held)), dialect }, answers))
     }
 
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
         let statement = translate(sql, params, &self.dialect.shared)?;
-        query(self.held.lock().await.conn()?, statement).await
+        query(self.held.lock().await.conn()?, statement, &self.dialect).await
     }
 
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
         let statement = translate(sql, params, &self.dialect.shared)?;
-        execute(self.held.lock().await.conn()?, statement).await
+        execute(self.held.lock().await.conn()?, statement, &self.dialect).await
     }
 
     pub async fn script(&self, sql: &str) -> Result<()> {
@@ -71,6 +71,7 @@ impl Tx {
     /// A task reads the rows, and holds the connection until it has read all or nobody wants more of them.
     pub async fn stream(&self, sql: &str, params: Vec<Value>) -> Result<impl Stream<Item = Result<Row>> + Send + use<>> {
         let statement = translate(sql, params, &self.dialect.shared)?;
+        statement.check_size(self.dialect.max_packet)?;
         let mut held = self.held.clone().lock_owned().await;
         held.conn()?;
         let (sender, receiver) = mpsc::channel(READ_AHEAD);
