@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Everything that `make test` runs, and what takes longer: ignored Rust tests, random operations
-# compared with the official server (TWINS_MINUTES, 30), and the end-to-end suite against it, which proves the suite. Prints a dated summary.
+# compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on MariaDB, and against the official server, which proves the
+# suite. Prints a dated summary.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -22,6 +23,11 @@ part "ignored Rust tests" scripts/private-databases.sh cargo test --locked --wor
 part "the same as the official server, half an hour of cases" \
     env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" \
     e2e/run.sh twins --keep-going --minutes "${TWINS_MINUTES:-30}" --seeds "$(date -u +%Y%m%d)0000" --tally
+part "the server's tests, accounts on MariaDB, collections on PostgreSQL" \
+    env DJANKISERV_TEST_ENGINE=mixed-reverse scripts/private-databases.sh cargo test --locked -p djankiserv --test it
+part "end-to-end suite on MariaDB" \
+    env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" DJANKISERV_TEST_ENGINE=mysql \
+    scripts/private-databases.sh scripts/e2e-on-mariadb.sh
 part "end-to-end suite against the official server" env E2E_SERVER=official e2e/run.sh
 
 printf '\nLong tests of %s on %s (%s cores), commit %s\n' "$(date -u +'%Y-%m-%d %H:%M UTC')" "$(uname -sm)" "$(nproc)" \

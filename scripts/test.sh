@@ -22,7 +22,12 @@ DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh cargo test --locked --
 step "accounts on PostgreSQL, collections on MariaDB"
 DJANKISERV_TEST_ENGINE=mixed scripts/private-databases.sh cargo test --locked -p djankiserv --test it
 
+export DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv
 step "real clients"
-DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv e2e/run.sh
+E2E_SERVER=djankiserv e2e/run.sh
+
+step "real clients on MariaDB (those that depend on the database; all of them in make test-long)"
+DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh scripts/e2e-on-mariadb.sh \
+    test_first_sync.py test_uploads.py test_media.py test_conflicts.py test_many_changes.py
 
 step "all tests passed"

@@ -19,6 +19,7 @@ mod meta;
 mod objects;
 mod outage;
 mod outside;
+mod program;
 mod refusals;
 mod sessions;
 mod support;

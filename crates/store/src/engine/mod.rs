@@ -44,6 +44,7 @@ pub struct Tx {
     inner: TxOf,
 }
 
+#[expect(clippy::large_enum_variant, reason = "moved once or twice in the life of a transaction, which takes far longer")]
 enum TxOf {
     Postgres(postgres::Tx),
     Mysql(mysql::Tx),
