@@ -10,7 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${DJANKISERV_TEST_DIR:-$(dirname "$here")/target/e2e}
 if ((${E2E_PROCESSES:-1} > 1)) && [[ -z ${E2E_DATABASE_URL:-} ]]; then
     if [[ -z ${DJANKISERV_TEST_POSTGRES:-} ]]; then
-        exec "$here/../scripts/private-postgres.sh" "$here/run.sh" "$@"
+        DJANKISERV_TEST_ENGINE=postgresql exec "$here/../scripts/private-databases.sh" "$here/run.sh" "$@"
     fi
     export E2E_DATABASE_URL=$DJANKISERV_TEST_POSTGRES
 fi

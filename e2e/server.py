@@ -286,8 +286,12 @@ class FreshDatabase:
         if parts.scheme.startswith("postgres"):
             command = ["psql", self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
         else:
-            command = ["mysql", f"--host={parts.hostname}", f"--port={parts.port or 3306}", f"--user={parts.username}"]
-            command += ["--protocol=tcp", "--execute", sql]
+            command = [shutil.which("mariadb") or "mysql", "--no-defaults", f"--user={parts.username}", "--execute", sql]
+            paths = urllib.parse.parse_qs(parts.query).get("socket")
+            if paths:
+                command.append(f"--socket={paths[0]}")
+            else:
+                command += ["--protocol=tcp", f"--host={parts.hostname}", f"--port={parts.port or 3306}"]
             env["MYSQL_PWD"] = urllib.parse.unquote(parts.password or "")
         # Dropping one with a schema for each of hundreds of accounts takes a minute on a busy disk.
         subprocess.run(command, env=env, check=True, timeout=300)

@@ -15,10 +15,21 @@ has_postgres() {
     return 1
 }
 
+has_mariadb() {
+    local program
+    for program in mariadbd mariadb mariadb-install-db; do
+        PATH=$PATH:/usr/sbin:/usr/libexec command -v "$program" >/dev/null || return
+    done
+}
+
 has_postgres || packages+=(postgresql)
 # The compiler alone is not enough: without libc6-dev there are no headers.
 if ! echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; then
     packages+=(gcc libc6-dev)
+fi
+# Without those of MariaDB's packages that start a server.
+if [[ ${1:-} == test ]] && ! has_mariadb; then
+    packages+=(mariadb-server-core mariadb-client-core)
 fi
 if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     packages+=(python3 python3-venv)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Everything that `make test` runs, and what takes longer: ignored Rust tests, killing at random moments (KILL_SECONDS for each
 # test, 600), random operations compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on two and three processes,
-# and against the official server, which proves the suite. Prints a dated summary.
+# on MariaDB, and against the official server, which proves the suite. Prints a dated summary.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -18,7 +18,7 @@ part() {
 }
 
 part "make test" scripts/test.sh
-part "ignored Rust tests" scripts/private-postgres.sh cargo test --locked --workspace -- --ignored
+part "ignored Rust tests" scripts/private-databases.sh cargo test --locked --workspace -- --ignored
 part "killing for ten minutes each" \
     env DJANKISERV_PROOF_SECONDS="${KILL_SECONDS:-600}" cargo test --locked -p djankiserv --test kill -- --nocapture
 # As many cases as fit; those of another day are other ones. A failure names its seed.
@@ -29,6 +29,11 @@ for processes in 2 3; do
     part "end-to-end suite on $processes processes" \
         env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" E2E_PROCESSES=$processes e2e/run.sh
 done
+part "the server's tests, accounts on MariaDB, collections on PostgreSQL" \
+    env DJANKISERV_TEST_ENGINE=mixed-reverse scripts/private-databases.sh cargo test --locked -p djankiserv --test it
+part "end-to-end suite on MariaDB" \
+    env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" DJANKISERV_TEST_ENGINE=mysql \
+    scripts/private-databases.sh scripts/e2e-on-mariadb.sh
 part "end-to-end suite against the official server" env E2E_SERVER=official e2e/run.sh
 
 printf '\nLong tests of %s on %s (%s cores), commit %s\n' "$(date -u +'%Y-%m-%d %H:%M UTC')" "$(uname -sm)" "$(nproc)" \

@@ -13,11 +13,22 @@ step() { printf '\n=== %s (%s)\n' "$1" "$(date -u +%H:%M:%S)"; }
 step "building"
 cargo build --locked --workspace --bins --tests
 
-step "unit, database and program tests"
-scripts/private-postgres.sh cargo test --locked --workspace
+step "unit, database and program tests, on PostgreSQL"
+scripts/private-databases.sh cargo test --locked --workspace
 
+step "the same of what needs a database, on MariaDB"
+DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh cargo test --locked --test it --test proof
+
+step "accounts on PostgreSQL, collections on MariaDB"
+DJANKISERV_TEST_ENGINE=mixed scripts/private-databases.sh cargo test --locked -p djankiserv --test it
+
+export DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv
 step "real clients"
-DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv e2e/run.sh
+E2E_SERVER=djankiserv e2e/run.sh
+
+step "real clients on MariaDB (those that depend on the database; all of them in make test-long)"
+DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh scripts/e2e-on-mariadb.sh \
+    test_first_sync.py test_uploads.py test_media.py test_conflicts.py test_many_changes.py
 
 step "real clients, three processes behind a proxy"
 # What could depend on a process; test-long.sh runs all of it.

@@ -6,9 +6,12 @@ pub enum StoreError {
     /// The database is away, starting, stopping, out of connections or out of disk. Worth trying again later.
     #[error("database unavailable: {0}")]
     Unavailable(String),
-    /// A lock or a pooled connection was not to be had in time. Worth trying again later.
+    /// A pooled connection was not to be had in time. Worth trying again later.
     #[error("database busy: {0}")]
     Busy(String),
+    /// A lock was not to be had in time. Worth trying again, from the beginning of the transaction.
+    #[error("lock not to be had: {0}")]
+    LockWait(String),
     /// The database chose this transaction as the victim of a deadlock. The whole transaction may be repeated at once.
     #[error("transaction must be repeated: {0}")]
     Repeat(String),
@@ -26,7 +29,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Busy(_) | Self::Repeat(_) | Self::Gone(_))
+        matches!(self, Self::Unavailable(_) | Self::Busy(_) | Self::LockWait(_) | Self::Repeat(_) | Self::Gone(_))
     }
 }
 

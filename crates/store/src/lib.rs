@@ -8,6 +8,7 @@ pub mod engine;
 mod error;
 pub mod main_db;
 pub mod migrations;
+pub mod repeat;
 pub mod user_db;
 
 pub use error::{Result, StoreError};

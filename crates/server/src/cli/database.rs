@@ -31,7 +31,7 @@ const CONNECTIONS: usize = 2;
 
 pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     if config.databases != Databases::Embedded {
-        bail!("an external database is configured; use its own tools, such as pg_dump and pg_restore");
+        bail!("an external database is configured; use its own tools, such as pg_dump or mariadb-dump");
     }
     if let Command::Restore { file } = &command
         && !file.is_file()

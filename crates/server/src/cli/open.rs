@@ -123,5 +123,5 @@ async fn retry<T, F: Future<Output = store::Result<T>>>(until: Instant, which: &
 }
 
 fn passes(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Repeat(_))
+    matches!(error, StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::LockWait(_) | StoreError::Repeat(_))
 }

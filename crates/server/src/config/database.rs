@@ -6,7 +6,7 @@ use super::source::Reader;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::path::PathBuf;
-use store::engine::{ConnectTo, Host};
+use store::engine::{ConnectTo, Engine, Host};
 
 /// Which databases to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,7 @@ const USER: Names = Names {
 /// What was given for one database.
 #[derive(Default)]
 struct Parts {
+    engine: Option<Engine>,
     name: Option<String>,
     user: Option<String>,
     password: Option<Secret>,
@@ -79,20 +80,29 @@ pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databa
         }
         return Some(Databases::Embedded);
     }
+    let engine = main.engine.unwrap_or(Engine::Postgres);
     let main_to = ConnectTo {
+        engine,
         host: main.host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into())),
-        port: main.port.unwrap_or(POSTGRES_PORT),
+        port: main.port.unwrap_or(engine.default_port()),
         user: main.user.unwrap_or_else(|| settings::MAINDB_USER.default.into()),
         password: main.password.map(|secret| secret.expose().to_owned()),
         database: main.name.unwrap_or_else(|| settings::MAINDB_NAME.default.into()),
         max_connections,
     };
-    let host = user.host.unwrap_or_else(|| main_to.host.clone());
-    let same_server = host == main_to.host && user.port.is_none_or(|port| port == main_to.port);
+    let engine = user.engine.unwrap_or(main_to.engine);
+    let same_engine = engine == main_to.engine;
+    let host = user.host.unwrap_or_else(|| match &main_to.host {
+        // Another kind of server does not listen on main's socket.
+        Host::Socket(_) if !same_engine => Host::Tcp(settings::MAINDB_HOST.default.into()),
+        host => host.clone(),
+    });
+    let same_server = same_engine && host == main_to.host && user.port.is_none_or(|port| port == main_to.port);
     let user_to = ConnectTo {
-        port: user.port.unwrap_or(if same_server { main_to.port } else { POSTGRES_PORT }),
+        engine,
+        port: user.port.unwrap_or(if same_server { main_to.port } else { engine.default_port() }),
         user: user.user.unwrap_or_else(|| main_to.user.clone()),
-        // Main's password is not sent to another machine.
+        // Main's password is not sent to another server.
         password: user.password.map(|s| s.expose().to_owned()).or_else(|| main_to.password.clone().filter(|_| same_server)),
         database: user.name.unwrap_or_else(|| main_to.database.clone()),
         max_connections,
@@ -102,8 +112,6 @@ pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databa
     let user_ok = !user.any || check_password(reader, &user_to, &USER);
     (main_ok && user_ok).then_some(Databases::External { main: main_to, user: user_to })
 }
-
-const POSTGRES_PORT: u16 = 5432;
 
 fn check_password(reader: &mut Reader, to: &ConnectTo, names: &Names) -> bool {
     let fine = to.password.is_some() || matches!(to.host, Host::Socket(_));
@@ -132,17 +140,26 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
     ];
     parts.any = engine.is_some() || url.is_some() || parts.password.is_some() || separate.iter().any(|(_, set)| *set);
 
-    if let Some(engine) = engine
-        && let Err(problem) = check_engine(&engine)
-    {
-        reader.refuse(names.engine, problem);
-        parts.broken = true;
+    if let Some(engine) = &engine {
+        parts.engine = Engine::from_name(engine);
+        if parts.engine.is_none() {
+            reader.refuse(
+                names.engine,
+                format!(
+                    "`{engine}` is not known; it must be django.db.backends.postgresql or django.db.backends.mysql (which is MariaDB too)"
+                ),
+            );
+            parts.broken = true;
+        }
     }
     parts.host = host.as_deref().map(parse_host);
     if let Some(text) = port {
         parts.port = text.parse().ok().filter(|port| *port != 0);
         if parts.port.is_none() {
-            reader.refuse(names.port, format!("`{text}` is not usable; it must be a port number from 1 to 65535, usually 5432"));
+            reader.refuse(
+                names.port,
+                format!("`{text}` is not usable; it must be a port number from 1 to 65535, usually 5432 for PostgreSQL and 3306 for MySQL"),
+            );
             parts.broken = true;
         }
     }
@@ -157,6 +174,13 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
                     reader.refuse(names.password, format!("is set, but {} contains a password too; set only one of them", names.url.name));
                     parts.broken = true;
                 }
+                if parts.engine.is_some_and(|engine| from_url.engine != Some(engine)) {
+                    reader.refuse(
+                        names.engine,
+                        format!("is set to another kind of database than {} names; set only one of them", names.url.name),
+                    );
+                    parts.broken = true;
+                }
                 let password = from_url.password.or(parts.password);
                 parts = Parts { password, any: true, broken: parts.broken, ..from_url };
             }
@@ -169,16 +193,6 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
     parts
 }
 
-fn check_engine(engine: &str) -> Result<(), String> {
-    match engine {
-        "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" | "postgresql" | "postgres" => Ok(()),
-        "django.db.backends.mysql" | "mysql" | "mariadb" => {
-            Err(format!("`{engine}`: MySQL and MariaDB are not supported yet in this version; use django.db.backends.postgresql"))
-        }
-        _ => Err(format!("`{engine}` is not known; it must be django.db.backends.postgresql")),
-    }
-}
-
 fn parse_host(text: &str) -> Host {
     if text.starts_with('/') {
         return Host::Socket(PathBuf::from(text));
@@ -187,18 +201,15 @@ fn parse_host(text: &str) -> Host {
     Host::Tcp(without_brackets.to_owned())
 }
 
-/// Parses the form of address that PostgreSQL's own tools use. The error never contains the text, as that may contain a password.
+/// Parses the form of address that PostgreSQL's own tools use, and that is usual for MySQL. The error never contains the text, as that may contain a password.
 fn parse_url(text: &str) -> Result<Parts, String> {
-    let form = "it must look like postgresql://user:password@host:5432/name, with special characters percent-encoded";
+    let form = "it must look like postgresql://user:password@host:5432/name or mysql://user:password@host:3306/name, with special characters percent-encoded";
     let url = url::Url::parse(&with_some_host(text)).map_err(|e| format!("is not a usable address ({e}); {form}"))?;
-    match url.scheme() {
-        "postgresql" | "postgres" => {}
-        "mysql" | "mariadb" => return Err("MySQL and MariaDB are not supported yet in this version; use postgresql://…".into()),
-        other => return Err(format!("begins with `{other}:`; {form}")),
-    }
+    let Some(engine) = Engine::from_scheme(url.scheme()) else { return Err(format!("begins with `{}:`; {form}", url.scheme())) };
     let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|t| t.into_owned()).map_err(|_| format!("is not UTF-8; {form}"));
     let some = |text: String| Some(text).filter(|t| !t.is_empty());
     let mut parts = Parts {
+        engine: Some(engine),
         name: some(decode(url.path().trim_start_matches('/'))?),
         user: some(decode(url.username())?),
         password: url.password().map(decode).transpose()?.and_then(some).map(Secret::new),
@@ -209,19 +220,23 @@ fn parse_url(text: &str) -> Result<Parts, String> {
     };
     for (key, value) in url.query_pairs() {
         match (key.as_ref(), value.as_ref()) {
-            ("host", value) => parts.host = Some(parse_host(value)),
+            ("host" | "socket", value) => parts.host = Some(parse_host(value)),
             ("port", value) => parts.port = Some(value.parse().map_err(|_| "has a port that is not a number")?),
             ("user", value) => parts.user = Some(value.to_owned()),
             ("password", value) => parts.password = Some(Secret::new(value)),
             ("dbname", value) => parts.name = Some(value.to_owned()),
-            ("sslmode", "disable" | "allow" | "prefer") | ("application_name" | "connect_timeout", _) => {}
-            ("sslmode", mode) => {
+            ("sslmode", "disable" | "allow" | "prefer")
+            | ("ssl-mode", "DISABLED" | "PREFERRED")
+            | ("application_name" | "connect_timeout", _) => {}
+            ("sslmode" | "ssl-mode", mode) => {
                 return Err(format!(
-                    "asks for sslmode={mode}, but TLS to the database is not supported yet in this version; reach it over a private network or a tunnel"
+                    "asks for {key}={mode}, but TLS to the database is not supported yet in this version; reach it over a private network or a tunnel"
                 ));
             }
             (key, _) => {
-                return Err(format!("has the parameter `{key}`, which is not supported; known are host, port, user, password, dbname"));
+                return Err(format!(
+                    "has the parameter `{key}`, which is not supported; known are host, socket, port, user, password, dbname"
+                ));
             }
         }
     }
@@ -254,7 +269,19 @@ mod tests {
     }
 
     fn to(host: Host, port: u16, user: &str, password: Option<&str>, database: &str) -> ConnectTo {
-        ConnectTo { host, port, user: user.into(), password: password.map(Into::into), database: database.into(), max_connections: 5 }
+        ConnectTo {
+            engine: Engine::Postgres,
+            host,
+            port,
+            user: user.into(),
+            password: password.map(Into::into),
+            database: database.into(),
+            max_connections: 5,
+        }
+    }
+
+    fn mysql(to: ConnectTo) -> ConnectTo {
+        ConnectTo { engine: Engine::Mysql, ..to }
     }
 
     fn tcp(host: &str) -> Host {
@@ -294,6 +321,30 @@ mod tests {
                 to(Host::Socket("/var/run/postgresql".into()), 5432, "djankiserv", None, "djankiserv"),
                 to(Host::Socket("/var/run/postgresql".into()), 5432, "djankiserv", None, "djankiserv"),
             ),
+            (
+                &[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "django.db.backends.mysql")],
+                mysql(to(tcp("127.0.0.1"), 3306, "djankiserv", Some("pw"), "djankiserv")),
+                mysql(to(tcp("127.0.0.1"), 3306, "djankiserv", Some("pw"), "djankiserv")),
+            ),
+            (
+                &[("MAINDB_PASSWORD", "pw"), ("USERDB_ENGINE", "mariadb"), ("USERDB_PASSWORD", "pw2")],
+                to(tcp("127.0.0.1"), 5432, "djankiserv", Some("pw"), "djankiserv"),
+                mysql(to(tcp("127.0.0.1"), 3306, "djankiserv", Some("pw2"), "djankiserv")),
+            ),
+            (
+                &[("MAINDB_URL", "mysql://me:pw@db/anki"), ("USERDB_URL", "postgresql:///cards?host=/run/postgresql&user=you")],
+                mysql(to(tcp("db"), 3306, "me", Some("pw"), "anki")),
+                to(Host::Socket("/run/postgresql".into()), 5432, "you", None, "cards"),
+            ),
+            (
+                &[
+                    ("MAINDB_URL", "mariadb://me@localhost/anki?socket=/run/mysqld/mysqld.sock"),
+                    ("MAINDB_ENGINE", "mysql"),
+                    ("USERDB_NAME", "cards"),
+                ],
+                mysql(to(Host::Socket("/run/mysqld/mysqld.sock".into()), 3306, "me", None, "anki")),
+                mysql(to(Host::Socket("/run/mysqld/mysqld.sock".into()), 3306, "me", None, "cards")),
+            ),
         ];
         for (pairs, main, user) in cases {
             assert_eq!(read_pairs(pairs), Ok(Databases::External { main: main.clone(), user: user.clone() }), "{pairs:?}");
@@ -309,10 +360,11 @@ mod tests {
             (&[("MAINDB_NAME", "x")], "MAINDB_PASSWORD", "is missing"),
             (&[("MAINDB_PASSWORD", "pw"), ("USERDB_HOST", "db2")], "USERDB_PASSWORD", "is missing"),
             (&[("USERDB_NAME", "x")], "MAINDB_NAME", "set both"),
-            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "django.db.backends.mysql")], "MAINDB_ENGINE", "not supported yet"),
-            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "oracle")], "MAINDB_ENGINE", "django.db.backends.postgresql"),
+            (&[("MAINDB_PASSWORD", "pw"), ("USERDB_ENGINE", "mysql")], "USERDB_PASSWORD", "is missing"),
+            (&[("MAINDB_URL", "mysql://u:hunter2@h/n"), ("MAINDB_ENGINE", "postgresql")], "MAINDB_ENGINE", "only one"),
+            (&[("MAINDB_URL", "mysql://u:hunter2@h/n?ssl-mode=REQUIRED")], "MAINDB_URL", "TLS"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "oracle")], "MAINDB_ENGINE", "django.db.backends.mysql"),
             (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_PORT", "0")], "MAINDB_PORT", "5432"),
-            (&[("MAINDB_URL", "mysql://u:p@h/n")], "MAINDB_URL", "not supported yet"),
             (&[("MAINDB_URL", "http://u:hunter2@h/n")], "MAINDB_URL", "postgresql://"),
             (&[("MAINDB_URL", "u:hunter2")], "MAINDB_URL", "postgresql://"),
             (&[("MAINDB_URL", "postgresql://u:hunter2@h:port/n")], "MAINDB_URL", "not a usable address"),

@@ -77,27 +77,27 @@ settings! {
     DUMPS_KEPT = "DUMPS_KEPT", default "7", values "0–365":
         "How many daily dumps of the embedded database are kept in `dumps` in the data folder. 0 makes none.";
 
-    MAINDB_ENGINE = "MAINDB_ENGINE", default "django.db.backends.postgresql", values "`django.db.backends.postgresql` or `postgresql`":
+    MAINDB_ENGINE = "MAINDB_ENGINE", default "django.db.backends.postgresql", values "`django.db.backends.postgresql` or `postgresql`, `django.db.backends.mysql`, `mysql` or `mariadb`":
         "The kind of database.";
     MAINDB_NAME = "MAINDB_NAME", default "djankiserv", values "text":
         "The name of the database.";
     MAINDB_USER = "MAINDB_USER", default "djankiserv", values "text":
-        "The database role to log in as. It must own the database, or be allowed to create schemas in it.";
+        "The database account to log in as. On PostgreSQL it must own the database, or be allowed to create schemas in it; [databases.md](databases.md) says what it needs on MySQL and MariaDB.";
     MAINDB_PASSWORD = "MAINDB_PASSWORD", default "", values "text", secret:
-        "Its password. Required, except for a unix socket, where the database server itself knows who we are.";
-    MAINDB_HOST = "MAINDB_HOST", default "127.0.0.1", values "a host name, an address, or the folder of a unix socket":
+        "Its password. Required, except for a unix socket, where the database server may know by itself who we are.";
+    MAINDB_HOST = "MAINDB_HOST", default "127.0.0.1", values "a host name, an address, a unix socket or its folder":
         "Where the database server is.";
-    MAINDB_PORT = "MAINDB_PORT", default "5432", values "1–65535":
-        "Its port.";
-    MAINDB_URL = "MAINDB_URL", default "", values "`postgresql://user:password@host:port/name`", secret:
-        "All of the above in one. Special characters are percent-encoded; `?host=/run/postgresql` names a unix socket. The password may be given separately instead.";
+    MAINDB_PORT = "MAINDB_PORT", default "", values "1–65535":
+        "Its port. Unset, it is 5432 for PostgreSQL and 3306 for MySQL and MariaDB.";
+    MAINDB_URL = "MAINDB_URL", default "", values "`postgresql://user:password@host:port/name` or `mysql://…`", secret:
+        "All of the above in one. Special characters are percent-encoded; `?host=/run/postgresql` or `?socket=/run/mysqld/mysqld.sock` name a unix socket. The password may be given separately instead.";
 
-    USERDB_ENGINE = "USERDB_ENGINE", default "", values "as for MAINDB": "The kind of database.";
+    USERDB_ENGINE = "USERDB_ENGINE", default "", values "as for MAINDB": "The kind of database. It may be another one than main's.";
     USERDB_NAME = "USERDB_NAME", default "", values "text": "The name of the database.";
-    USERDB_USER = "USERDB_USER", default "", values "text": "The database role to log in as.";
-    USERDB_PASSWORD = "USERDB_PASSWORD", default "", values "text", secret: "Its password. Main's is used only on main's host.";
+    USERDB_USER = "USERDB_USER", default "", values "text": "The account to log in as.";
+    USERDB_PASSWORD = "USERDB_PASSWORD", default "", values "text", secret: "Its password. Main's is used only on main's server.";
     USERDB_HOST = "USERDB_HOST", default "", values "as for MAINDB": "Where the database server is.";
-    USERDB_PORT = "USERDB_PORT", default "", values "1–65535": "Its port: main's on main's host, otherwise 5432.";
+    USERDB_PORT = "USERDB_PORT", default "", values "1–65535": "Its port: main's on main's server, otherwise that of the engine.";
     USERDB_URL = "USERDB_URL", default "", values "as for MAINDB", secret: "All of the above in one.";
 }
 

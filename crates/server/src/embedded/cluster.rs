@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use store::engine::{ConnectTo, Host};
+use store::engine::{ConnectTo, Engine, Host};
 use tokio::io::AsyncWriteExt;
 
 /// The role that the server works as: owner of its database, not a superuser.
@@ -81,6 +81,7 @@ impl Cluster {
 
     pub(super) fn connect_to(&self, max_connections: usize) -> ConnectTo {
         ConnectTo {
+            engine: Engine::Postgres,
             host: Host::Socket(self.socket_folder.clone()),
             port: PORT,
             user: ROLE.into(),

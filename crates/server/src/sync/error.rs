@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::StoreError;
+use store::repeat::{Repeatable, Repetition};
 
 /// A refused request: the status that tells the client what to do, and the reason, which goes into our log.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -10,6 +11,8 @@ use store::StoreError;
 pub struct SyncError {
     pub status: StatusCode,
     pub reason: String,
+    /// Whether the transaction that failed is worth repeating.
+    repetition: Repetition,
 }
 
 /// The result of a step of the protocol.
@@ -17,7 +20,7 @@ pub type SyncResult<T> = Result<T, SyncError>;
 
 impl SyncError {
     fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, reason: reason.into(), repetition: Repetition::Never }
     }
 
     /// 400: the request is not what the protocol says. The client offers its user a database check and a one-way sync, so this is
@@ -69,7 +72,14 @@ impl SyncError {
 
 impl From<StoreError> for SyncError {
     fn from(error: StoreError) -> Self {
-        if error.is_passing() { Self::unavailable(error.to_string()) } else { Self::internal(error.to_string()) }
+        let refused = if error.is_passing() { Self::unavailable(error.to_string()) } else { Self::internal(error.to_string()) };
+        Self { repetition: error.repetition(), ..refused }
+    }
+}
+
+impl Repeatable for SyncError {
+    fn repetition(&self) -> Repetition {
+        self.repetition
     }
 }
 

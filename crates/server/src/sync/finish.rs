@@ -5,54 +5,22 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::sanity;
 use anki::wire::finish::finish_answer;
-use store::StoreError;
+use store::repeat::repeat;
 use store::user_db::Locked;
 use store::user_db::sessions::Verdict;
 
-/// How often the whole transaction is tried when the database asks to repeat it.
-const ATTEMPTS: usize = 4;
-
 pub async fn finish(cx: &Context) -> SyncResult<Vec<u8>> {
-    let mut attempt = 1;
-    loop {
-        match commit(cx).await {
-            Err(Failure::Store(StoreError::Repeat(reason))) if attempt < ATTEMPTS => {
-                tracing::info!(account = %cx.username, reason, attempt, "repeating the transaction of a sync");
-                attempt += 1;
-            }
-            Err(Failure::Store(e)) => return Err(e.into()),
-            Err(Failure::Sync(e)) => return Err(e),
-            Ok(modified) => return Ok(finish_answer(modified)),
-        }
-    }
+    repeat("finish", || commit(cx)).await.map(finish_answer)
 }
 
-/// Keeps apart what the database says, which may be worth a repetition, and what is to be answered.
-pub(super) enum Failure {
-    Store(StoreError),
-    Sync(SyncError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<SyncError> for Failure {
-    fn from(error: SyncError) -> Self {
-        Self::Sync(error)
-    }
-}
-
-async fn commit(cx: &Context) -> Result<i64, Failure> {
+async fn commit(cx: &Context) -> SyncResult<i64> {
     let locked = cx.app.user.lock(cx.account).await?;
     let Some(session) = locked.session(&cx.session_key).await? else {
         locked.tx.rollback().await?;
         // The answer of the first `finish` may have been lost on its way.
         return match cx.app.user.ended_session(cx.account, &cx.session_key).await? {
             Some(modified) if modified > 0 => Ok(modified),
-            _ => Err(cx.not_running().await.into()),
+            _ => Err(cx.not_running().await),
         };
     };
     let mut current = locked.current()?.clone();
@@ -87,7 +55,7 @@ async fn commit(cx: &Context) -> Result<i64, Failure> {
 }
 
 /// Undoes what was applied. What was staged stays until the client aborts, asks for another verdict, or begins anew.
-async fn give_up(locked: Locked, error: SyncError) -> Result<i64, Failure> {
+async fn give_up(locked: Locked, error: SyncError) -> SyncResult<i64> {
     locked.tx.rollback().await?;
-    Err(error.into())
+    Err(error)
 }

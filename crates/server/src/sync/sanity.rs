@@ -9,6 +9,7 @@ use anki::wire::graves::Graves;
 use anki::wire::sanity::{self, Counts};
 use std::collections::HashMap;
 use store::collection::Collection;
+use store::repeat::repeat;
 use store::user_db::sessions::Session;
 use store::user_db::staging::PieceKind;
 use store::user_db::{Counts as Rows, Current};
@@ -25,7 +26,7 @@ pub async fn sanity_check(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let mut expected = difference.added_to(current.counts);
     if wire(expected) != Some(client) {
         // The counters may have gone wrong; what is really there decides.
-        let counted = recount(cx, &session, &current).await?;
+        let counted = repeat("recounting", || recount(cx, &session, &current)).await?;
         expected = difference.added_to(counted);
     }
     let ours = wire(expected);

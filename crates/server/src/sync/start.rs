@@ -3,9 +3,11 @@
 use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::graves;
+use anki::model::Grave;
 use anki::wire::graves::Graves;
 use anki::wire::start::StartRequest;
 use store::collection::Collection;
+use store::repeat::repeat;
 use store::user_db::sessions::{Session, Verdict};
 use store::user_db::{Current, GenerationState, Locked};
 
@@ -18,6 +20,20 @@ pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     if cx.app.user.is_loading(cx.account, now).await? {
         return Err(SyncError::conflict("an upload of this collection is running"));
     }
+    let (session, stored) = repeat("start", || begin(cx, &request, now)).await?;
+    // Old AnkiDroid and AnkiMobile send their deletions here.
+    if !request.graves.is_empty() {
+        graves::stage(cx, session, &request.graves).await?;
+    }
+    let mut ours = Graves::default();
+    for grave in stored {
+        ours.push(grave.kind, grave.id);
+    }
+    Ok(ours.to_json())
+}
+
+/// Makes this sync the running one. Answers its row, and the graves that the client does not know.
+async fn begin(cx: &Context, request: &StartRequest, now: i64) -> SyncResult<(Session, Vec<Grave>)> {
     let mut locked = cx.app.user.lock(cx.account).await?;
     if locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing) {
         // The lock must not be held while waiting.
@@ -53,15 +69,7 @@ pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
         expected_counts: String::new(),
     };
     locked.start_session(&session).await?;
-    // Old AnkiDroid and AnkiMobile send their deletions here.
-    if !request.graves.is_empty() {
-        graves::stage(cx, session, &request.graves).await?;
-    }
-    let mut ours = Graves::default();
-    for grave in stored {
-        ours.push(grave.kind, grave.id);
-    }
-    Ok(ours.to_json())
+    Ok((session, stored))
 }
 
 /// A client that has synced further than we have: the collection was replaced between its `meta` and now, or restored from a backup

@@ -145,7 +145,7 @@ async fn an_upload_is_whole_or_not_at_all() {
     let left = server.app.user.generations(server.account("a").await).await.unwrap();
     let states: Vec<_> = left.iter().map(|g| g.state).filter(|state| *state != GenerationState::Kept).collect();
     assert_eq!(states, [GenerationState::Current]);
-    assert_eq!(server.app.user.db().schemas("djs_").await.unwrap().len(), left.len());
+    assert_eq!(server.schemas().await.len(), left.len());
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
     let (stamps, _) = read(&a.raw("sync/download", b"{}").await.1);
     assert_eq!(stamps.modified, NOW + current as i64);

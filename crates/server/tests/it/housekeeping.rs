@@ -8,7 +8,7 @@ const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
 async fn schemas(server: &TestServer) -> usize {
-    server.app.user.db().schemas("djs_").await.unwrap().len()
+    server.schemas().await.len()
 }
 
 #[tokio::test]

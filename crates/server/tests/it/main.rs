@@ -1,10 +1,11 @@
-//! The server in this process, on a real PostgreSQL, spoken to in raw protocol: what real clients never do, and what they cannot see.
+//! The server in this process, on real databases, spoken to in raw protocol: what real clients never do, and what they cannot see.
 //!
-//! `make test` sets DJANKISERV_TEST_POSTGRES; `scripts/private-postgres.sh cargo test` does so by hand.
+//! `DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh cargo test -p djankiserv --test it`; see that script for the other engines.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod breaking;
 mod contents;
+mod databases;
 mod finishing;
 mod framing;
 mod graves;
@@ -18,6 +19,7 @@ mod meta;
 mod objects;
 mod outage;
 mod outside;
+mod program;
 mod refusals;
 mod sessions;
 mod support;

@@ -10,7 +10,7 @@ async fn a_database_that_is_away_is_a_passing_fault() {
     a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
     a.start(1).await;
     let admin = admin().await;
-    admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.database)).await.unwrap();
+    server.allow_connections(&admin, false).await;
     server.cut_connections(&admin).await;
     for (path, message) in [
         ("sync/meta", json!({"v": 11, "cv": ""})),
@@ -26,7 +26,7 @@ async fn a_database_that_is_away_is_a_passing_fault() {
         assert_eq!(a.status(path, message).await, 503, "{path}");
     }
     assert_eq!(a.raw("sync/upload", &collection(Schema::V18, 1, NOW)).await.0, 503);
-    admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.database)).await.unwrap();
+    server.allow_connections(&admin, true).await;
     assert_eq!(a.meta().await["mod"], NOW - 5);
     assert_eq!(a.json("sync/sanityCheck2", counts(3, 0)).await["status"], "ok", "the session outlived it");
     a.json("sync/finish", json!({})).await;

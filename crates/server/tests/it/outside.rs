@@ -94,7 +94,7 @@ async fn health_says_what_is_missing_and_recovers() {
     std::fs::rename(media.with_extension("away"), &media).unwrap();
 
     let admin = admin().await;
-    admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", server.database)).await.unwrap();
+    server.allow_connections(&admin, false).await;
     server.cut_connections(&admin).await;
     let (status, text) = ask("/health/ready").await;
     assert_eq!(
@@ -105,7 +105,7 @@ async fn health_says_what_is_missing_and_recovers() {
     assert_eq!(ask("/health").await.0, 200, "the process lives");
     let (status, headers, body) = a.send(a.packed("sync/meta", zstd::encode_all(&br#"{"v":11,"cv":""}"#[..], 1).unwrap())).await;
     assert_eq!((status, body.as_slice(), headers["retry-after"].to_str().unwrap()), (503, &b"503"[..], "10"));
-    admin.script(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", server.database)).await.unwrap();
+    server.allow_connections(&admin, true).await;
     assert_eq!(ask("/health/ready").await.0, 200);
     server.end().await;
 }

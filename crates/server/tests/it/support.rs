@@ -1,5 +1,6 @@
 //! A server on a database of its own, devices that talk to it, and collection files to upload.
 
+use crate::databases::{Admin, Database};
 use anki::file::{CollectionFile, FileError, FileWriter, Limits, Schema};
 use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
@@ -18,7 +19,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::engine::{ConnectTo, Db};
 use store::main_db::MainDb;
 use store::user_db::UserDb;
 use tempfile::TempDir;
@@ -31,29 +31,14 @@ pub const PASSWORD: &str = "correct horse";
 pub struct TestServer {
     pub app: Arc<App>,
     pub clock: Clock,
-    pub database: String,
-    url: String,
+    pub main_database: Database,
+    pub user_database: Database,
     _folder: Arc<TempDir>,
 }
 
-fn admin_url() -> String {
-    std::env::var("DJANKISERV_TEST_POSTGRES")
-        .expect("DJANKISERV_TEST_POSTGRES is not set: run `make test`, or scripts/private-postgres.sh cargo test")
-}
-
-fn connect_to(config: &Config) -> ConnectTo {
-    match &config.databases {
-        Databases::External { main, .. } => main.clone(),
-        Databases::Embedded => panic!("the test database is external"),
-    }
-}
-
-/// A connection with the rights of a superuser, to the database `postgres`.
-pub async fn admin() -> Db {
-    let url = admin_url();
-    let config =
-        Config::load(&Source::from_pairs([("DJANKISERV_MAINDB_URL", url.as_str()), ("DJANKISERV_DATA_ROOT", "/nonexistent")])).unwrap();
-    Db::connect(&connect_to(&config)).await.unwrap()
+/// Connections with the rights of an administrator.
+pub async fn admin() -> Admin {
+    Admin::connect().await
 }
 
 impl TestServer {
@@ -63,36 +48,36 @@ impl TestServer {
 
     /// A server whose parts are changed by `adapt` before it starts.
     pub async fn with(adapt: impl FnOnce(&mut App)) -> Self {
-        let database = format!("djs_it_{}", hex::encode(djankiserv::random::bytes::<6>().unwrap()));
-        admin().await.script(&format!("CREATE DATABASE {database}")).await.unwrap();
-        let url = admin_url().replacen("/postgres?", &format!("/{database}?"), 1);
-        assert_ne!(url, admin_url(), "the address must name the database postgres");
-        Self::start(url, database, Arc::new(TempDir::new().unwrap()), Clock::fixed(NOW), adapt).await
+        let databases = admin().await.create().await;
+        Self::start(databases, Arc::new(TempDir::new().unwrap()), Clock::fixed(NOW), adapt).await
     }
 
     /// Another process on the same databases and data folder.
     pub async fn second(&self) -> Self {
-        Self::start(self.url.clone(), self.database.clone(), self._folder.clone(), self.clock.clone(), |_| {}).await
+        let databases = (self.main_database.clone(), self.user_database.clone());
+        Self::start(databases, self._folder.clone(), self.clock.clone(), |_| {}).await
     }
 
-    async fn start(url: String, database: String, folder: Arc<TempDir>, clock: Clock, adapt: impl FnOnce(&mut App)) -> Self {
+    async fn start(databases: (Database, Database), folder: Arc<TempDir>, clock: Clock, adapt: impl FnOnce(&mut App)) -> Self {
         let root = folder.path().to_str().unwrap().to_owned();
+        let urls = (databases.0.url(), databases.1.url());
         let pairs = [
-            ("DJANKISERV_MAINDB_URL", url.as_str()),
+            ("DJANKISERV_MAINDB_URL", urls.0.as_str()),
+            ("DJANKISERV_USERDB_URL", urls.1.as_str()),
             ("DJANKISERV_DATA_ROOT", root.as_str()),
             ("DJANKISERV_KEPT_COUNT", "2"),
             ("DJANKISERV_MAX_UPLOAD_MB", "50"),
             ("DJANKISERV_DB_CONNECTIONS", "8"),
         ];
         let config = Arc::new(Config::load(&Source::from_pairs(pairs)).unwrap());
-        let to = connect_to(&config);
-        let main = MainDb::open(&to, &hex::encode(djankiserv::random::bytes::<16>().unwrap()), NOW).await.unwrap();
-        let user = UserDb::open(&to, main.installation(), NOW).await.unwrap();
+        let Databases::External { main, user } = &config.databases else { panic!("the test databases are external") };
+        let main = MainDb::open(main, &hex::encode(djankiserv::random::bytes::<16>().unwrap()), NOW).await.unwrap();
+        let user = UserDb::open(user, main.installation(), NOW).await.unwrap();
         let passwords = Passwords::new().unwrap();
         let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, config.data_root.clone(), clock.clone());
         let mut app = App::new(config, clock.clone(), main, user, accounts).unwrap();
         adapt(&mut app);
-        Self { app: Arc::new(app), clock, database, url, _folder: folder }
+        Self { app: Arc::new(app), clock, main_database: databases.0, user_database: databases.1, _folder: folder }
     }
 
     /// Makes an account and logs a device in.
@@ -126,29 +111,47 @@ impl TestServer {
         let schema = self.schema(name).await;
         let mut tables = Vec::new();
         for table in ["notes", "cards", "revlog", "graves", "notetypes", "decks", "deck_config", "tags", "config"] {
-            let sql = format!("SELECT CAST(row_to_json(t) AS TEXT) FROM {schema}.{table} t ORDER BY 1");
-            let rows = self.app.user.db().query(&sql, vec![]).await.unwrap();
-            tables.push((table, rows.iter().map(|row| row.text(0).unwrap()).collect()));
+            tables.push((table, self.user_database.rows(self.app.user.db(), &schema, table).await));
         }
         tables
     }
 
-    /// Cuts all connections to the database, waits until they are gone, and answers how many they were.
-    pub async fn cut_connections(&self, admin: &Db) -> u64 {
-        let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = ?";
-        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM ({kill}) k");
-        let cut = admin.query(&sql, vec![self.database.as_str().into()]).await.unwrap()[0].int(0).unwrap();
-        // Our end notices a little later.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        cut.unsigned_abs()
+    /// The databases of this server: one, or two on different engines.
+    fn databases(&self) -> Vec<&Database> {
+        let mut all = vec![&self.main_database, &self.user_database];
+        all.dedup();
+        all
     }
 
-    /// Waits until somebody waits for a lock in the database.
-    pub async fn until_a_lock_is_awaited(&self, admin: &Db) {
-        let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity WHERE datname = ? AND wait_event_type = 'Lock'";
-        while admin.query(sql, vec![self.database.as_str().into()]).await.unwrap()[0].int(0).unwrap() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    /// Cuts all connections to the databases, waits until they are gone, and answers how many they were.
+    pub async fn cut_connections(&self, admin: &Admin) -> u64 {
+        let mut cut = 0;
+        for database in self.databases() {
+            cut += admin.cut(database).await;
         }
+        // Our end notices a little later.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        cut
+    }
+
+    /// Lets nobody connect to the databases any more, or lets them again.
+    pub async fn allow_connections(&self, admin: &Admin, allowed: bool) {
+        for database in self.databases() {
+            admin.allow_connections(database, allowed).await;
+        }
+    }
+
+    /// Waits until somebody waits for a lock in the user database.
+    pub async fn until_a_lock_is_awaited(&self, admin: &Admin) {
+        while !admin.is_lock_awaited(&self.user_database).await {
+            // InnoDB shows who waits as of the last look, unless that was more than a tenth of a second ago.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+
+    /// The schemas of all collections and their generations.
+    pub async fn schemas(&self) -> Vec<String> {
+        self.app.user.schemas().await.unwrap()
     }
 
     /// The schema of an account's current generation.
@@ -157,11 +160,15 @@ impl TestServer {
         self.app.user.state(account).await.unwrap().unwrap().current.unwrap().schema
     }
 
-    /// Removes the database. Called at the end of a test that passed; a failed one leaves it to look at.
+    /// Removes the databases. Called at the end of a test that passed; a failed one leaves it to look at.
     pub async fn end(self) {
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.database);
+        let databases: Vec<Database> = self.databases().into_iter().cloned().collect();
+        let collections = self.schemas().await;
         drop(self);
-        admin().await.script(&sql).await.unwrap();
+        let admin = admin().await;
+        for database in &databases {
+            admin.drop(database, &collections).await;
+        }
     }
 }
 

@@ -22,6 +22,9 @@ mod world;
 #[path = "../proof/client.rs"]
 #[expect(dead_code, reason = "each of the programs of tests uses its part")]
 mod client;
+#[path = "../it/databases.rs"]
+#[expect(dead_code, reason = "each of the programs of tests uses its part")]
+mod databases;
 #[path = "../it/support.rs"]
 #[expect(dead_code, reason = "each of the programs of tests uses its part")]
 mod it;

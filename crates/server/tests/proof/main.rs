@@ -5,6 +5,9 @@
 
 #[expect(dead_code, reason = "each of the programs of tests uses its part")]
 mod client;
+#[path = "../it/databases.rs"]
+#[expect(dead_code, reason = "each of the programs of tests uses its part")]
+mod databases;
 mod hostile;
 mod soak;
 #[path = "../it/support.rs"]

@@ -8,8 +8,8 @@ use anki::model::{Card, ConfigEntry, Deck, Grave, Note, Notetype, Preset, Review
 use bytes::Bytes;
 use futures_util::Stream;
 
-/// Loads the tables of one generation. Each table is one transaction: made, filled and only then indexed, which is several times faster
-/// than filling it with its indexes in place. Several tables can be loaded at the same time.
+/// Loads the tables of one generation. Each table is made, filled and only then indexed, which is several times faster than filling it
+/// with its indexes in place. It is whole or not there at all. Several tables can be loaded at the same time.
 pub struct Load<'a> {
     db: &'a Db,
     schema: &'a str,
@@ -57,16 +57,31 @@ impl<'a> Load<'a> {
     async fn table<E: From<StoreError>>(&self, name: &str, rows: impl Stream<Item = Result<Bytes, E>>) -> Result<u64, E> {
         let ddl: &Ddl =
             tables::ALL.iter().find(|ddl| ddl.table.name == name).ok_or_else(|| StoreError::Internal(format!("no table {name}")))?;
+        match self.fill(ddl, rows).await {
+            Ok(count) => Ok(count),
+            Err(e) => {
+                // Where DDL commits by itself, the table has stayed, and so may have some of its rows.
+                let sql = format!("DROP TABLE IF EXISTS {}.{name}", self.schema);
+                if let Err(e) = self.db.script(&sql).await {
+                    tracing::warn!(error = %e, schema = self.schema, name, "a table that could not be loaded stays until its generation goes");
+                }
+                Err(e)
+            }
+        }
+    }
+
+    async fn fill<E: From<StoreError>>(&self, ddl: &Ddl, rows: impl Stream<Item = Result<Bytes, E>>) -> Result<u64, E> {
         let tx = self.db.begin().await?;
-        tx.script(&ddl.create.replace("{c}", self.schema)).await?;
+        tx.create_table(self.schema, ddl.table, ddl.columns).await?;
         let count = match tx.load(self.schema, ddl.table, rows).await {
             Ok(count) => count,
             Err(e) => {
-                tx.rollback().await?;
+                // If this fails too, the connection is gone, and the transaction with it.
+                let _ = tx.rollback().await;
                 return Err(e);
             }
         };
-        tx.script(&format!("{}; ANALYZE {}.{name}", ddl.index.replace("{c}", self.schema), self.schema)).await?;
+        tx.finish_table(self.schema, ddl.table, ddl.indexes).await?;
         tx.commit().await?;
         Ok(count)
     }

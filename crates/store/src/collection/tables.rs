@@ -1,6 +1,6 @@
 //! The tables of a collection.
 
-use crate::engine::{Kind, Table};
+use crate::engine::{Index, Kind, Table};
 use Kind::{Bytes, Int, Text};
 
 pub(super) const NOTES: Table = Table {
@@ -96,11 +96,11 @@ pub(super) const CONFIG: Table = Table {
     key: &["name_key"],
 };
 
-/// The DDL of one table: without keys and indexes for loading, and what is added after. `{c}` is the schema.
+/// The DDL of one table. Its primary key is that of `table`.
 pub(super) struct Ddl {
     pub table: &'static Table,
-    pub create: &'static str,
-    pub index: &'static str,
+    pub columns: &'static str,
+    pub indexes: &'static [Index],
 }
 
 /// All tables, the large ones first, so that loading them side by side ends early.
@@ -110,61 +110,58 @@ pub(super) struct Ddl {
 pub(super) const ALL: &[Ddl] = &[
     Ddl {
         table: &REVLOG,
-        create: "CREATE TABLE {c}.revlog (id BIGINT NOT NULL, cid BIGINT NOT NULL, usn INTEGER NOT NULL, ease SMALLINT NOT NULL, \
-                 ivl INTEGER NOT NULL, lastivl INTEGER NOT NULL, factor BIGINT NOT NULL, rtime BIGINT NOT NULL, type SMALLINT NOT NULL)",
-        index: "ALTER TABLE {c}.revlog ADD PRIMARY KEY (id); CREATE INDEX ix_revlog_usn ON {c}.revlog (usn, id); \
-                CREATE INDEX ix_revlog_cid ON {c}.revlog (cid)",
+        columns: "id BIGINT NOT NULL, cid BIGINT NOT NULL, usn INTEGER NOT NULL, ease SMALLINT NOT NULL, \
+                 ivl INTEGER NOT NULL, lastivl INTEGER NOT NULL, factor BIGINT NOT NULL, rtime BIGINT NOT NULL, type SMALLINT NOT NULL",
+        indexes: &[("ix_revlog_usn", "usn, id"), ("ix_revlog_cid", "cid")],
     },
     Ddl {
         table: &NOTES,
-        create: "CREATE TABLE {c}.notes (id BIGINT NOT NULL, guid TEXT_T NOT NULL, mid BIGINT NOT NULL, modified BIGINT NOT NULL, \
+        columns: "id BIGINT NOT NULL, guid TEXT_T NOT NULL, mid BIGINT NOT NULL, modified BIGINT NOT NULL, \
                  usn INTEGER NOT NULL, tags TEXT_T NOT NULL, flds TEXT_T NOT NULL, sfld TEXT_T NOT NULL, csum BIGINT NOT NULL, \
-                 flags BIGINT NOT NULL, data TEXT_T NOT NULL)",
-        index: "ALTER TABLE {c}.notes ADD PRIMARY KEY (id); CREATE INDEX ix_notes_usn ON {c}.notes (usn, id); \
-                CREATE INDEX ix_notes_csum ON {c}.notes (csum); CREATE INDEX ix_notes_mid ON {c}.notes (mid)",
+                 flags BIGINT NOT NULL, data TEXT_T NOT NULL",
+        indexes: &[("ix_notes_usn", "usn, id"), ("ix_notes_csum", "csum"), ("ix_notes_mid", "mid")],
     },
     Ddl {
         table: &CARDS,
-        create: "CREATE TABLE {c}.cards (id BIGINT NOT NULL, nid BIGINT NOT NULL, did BIGINT NOT NULL, ord BIGINT NOT NULL, \
+        columns: "id BIGINT NOT NULL, nid BIGINT NOT NULL, did BIGINT NOT NULL, ord BIGINT NOT NULL, \
                  modified BIGINT NOT NULL, usn INTEGER NOT NULL, type SMALLINT NOT NULL, queue SMALLINT NOT NULL, due BIGINT NOT NULL, \
                  ivl BIGINT NOT NULL, factor BIGINT NOT NULL, reps BIGINT NOT NULL, lapses BIGINT NOT NULL, remaining BIGINT NOT NULL, \
-                 odue BIGINT NOT NULL, odid BIGINT NOT NULL, flags BIGINT NOT NULL, data TEXT_T NOT NULL)",
-        index: "ALTER TABLE {c}.cards ADD PRIMARY KEY (id); CREATE INDEX ix_cards_usn ON {c}.cards (usn, id); \
-                CREATE INDEX ix_cards_nid ON {c}.cards (nid); CREATE INDEX ix_cards_sched ON {c}.cards (did, queue, due)",
+                 odue BIGINT NOT NULL, odid BIGINT NOT NULL, flags BIGINT NOT NULL, data TEXT_T NOT NULL",
+        indexes: &[("ix_cards_usn", "usn, id"), ("ix_cards_nid", "nid"), ("ix_cards_sched", "did, queue, due")],
     },
     Ddl {
         table: &GRAVES,
-        create: "CREATE TABLE {c}.graves (oid BIGINT NOT NULL, type SMALLINT NOT NULL, usn INTEGER NOT NULL)",
-        index: "ALTER TABLE {c}.graves ADD PRIMARY KEY (oid, type); CREATE INDEX ix_graves_usn ON {c}.graves (usn)",
+        columns: "oid BIGINT NOT NULL, type SMALLINT NOT NULL, usn INTEGER NOT NULL",
+        indexes: &[("ix_graves_usn", "usn")],
     },
     Ddl {
         table: &NOTETYPES,
-        create: "CREATE TABLE {c}.notetypes (id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
+        columns: "id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
                  usn INTEGER NOT NULL, json TEXT_T NOT NULL, extra BLOB_T, field_count INTEGER NOT NULL, template_count INTEGER NOT NULL, \
-                 sort_field INTEGER NOT NULL)",
-        index: "ALTER TABLE {c}.notetypes ADD PRIMARY KEY (id)",
+                 sort_field INTEGER NOT NULL",
+        indexes: &[],
     },
     Ddl {
         table: &DECKS,
-        create: "CREATE TABLE {c}.decks (id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
-                 usn INTEGER NOT NULL, json TEXT_T NOT NULL, extra BLOB_T)",
-        index: "ALTER TABLE {c}.decks ADD PRIMARY KEY (id)",
+        columns: "id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
+                 usn INTEGER NOT NULL, json TEXT_T NOT NULL, extra BLOB_T",
+        indexes: &[],
     },
     Ddl {
         table: &PRESETS,
-        create: "CREATE TABLE {c}.deck_config (id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
-                 usn INTEGER NOT NULL, json TEXT_T NOT NULL, extra BLOB_T)",
-        index: "ALTER TABLE {c}.deck_config ADD PRIMARY KEY (id)",
+        columns: "id BIGINT NOT NULL, name TEXT_T NOT NULL, name_key BIGINT NOT NULL, modified BIGINT NOT NULL, \
+                 usn INTEGER NOT NULL, json TEXT_T NOT NULL, extra BLOB_T",
+        indexes: &[],
     },
     Ddl {
         table: &TAGS,
-        create: "CREATE TABLE {c}.tags (name_key BIGINT NOT NULL, tag TEXT_T NOT NULL, usn INTEGER NOT NULL, collapsed SMALLINT NOT NULL)",
-        index: "ALTER TABLE {c}.tags ADD PRIMARY KEY (name_key)",
+        columns: "name_key BIGINT NOT NULL, tag TEXT_T NOT NULL, usn INTEGER NOT NULL, collapsed SMALLINT NOT NULL",
+        indexes: &[],
     },
     Ddl {
         table: &CONFIG,
-        create: "CREATE TABLE {c}.config (name_key BIGINT NOT NULL, name TEXT_T NOT NULL, usn INTEGER NOT NULL, modified BIGINT NOT NULL, \
-                 json TEXT_T NOT NULL)",
-        index: "ALTER TABLE {c}.config ADD PRIMARY KEY (name_key)",
+        columns: "name_key BIGINT NOT NULL, name TEXT_T NOT NULL, usn INTEGER NOT NULL, modified BIGINT NOT NULL, \
+                 json TEXT_T NOT NULL",
+        indexes: &[],
     },
 ];

@@ -1,9 +1,10 @@
+use super::Engine;
 use std::path::PathBuf;
 
 /// Where a database is and how to log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectTo {
-    /// A host name or address, or the folder of a unix socket.
+    pub engine: Engine,
     pub host: Host,
     pub port: u16,
     pub user: String,
@@ -17,12 +18,14 @@ pub struct ConnectTo {
 /// The place of a database server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
+    /// A host name or address.
     Tcp(String),
+    /// The folder of a unix socket, or the socket itself where the engine has no fixed name for it.
     Socket(PathBuf),
 }
 
 impl std::fmt::Debug for ConnectTo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}@{:?}:{}/{}", self.user, self.host, self.port, self.database)
+        write!(f, "{} {}@{:?}:{}/{}", self.engine, self.user, self.host, self.port, self.database)
     }
 }

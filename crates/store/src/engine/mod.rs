@@ -2,54 +2,92 @@
 //!
 //! SQL is written once, as text, for all engines. A statement may use
 //! - `?` for a parameter, and `IN ??` / `NOT IN ??` for a set ([`Value::Ints`], [`Value::Texts`]);
-//! - `{s}` for the schema (PostgreSQL) or database (MySQL) of the shared tables;
+//! - `{s}` for the schema (PostgreSQL: `djankiserv`) or database (MySQL: the one in the settings) of the shared tables;
 //! - in DDL `KEY_T` (binary-compared text that can be a key), `TEXT_T` (text of any length), `BLOB_T` (bytes).
 //!
 //! A collection's own schema is written into the statement by [`crate::collection`]; its name is made by us and never contains
 //! anything that a user typed. A transaction that is dropped without `commit` or `rollback` closes its connection, so nothing of it remains.
 
 mod connect_to;
+mod decode;
+mod kind;
+mod mysql;
 mod postgres;
 mod table;
 mod value;
 
 pub use connect_to::{ConnectTo, Host};
-pub use table::{Kind, Table};
+pub use kind::Engine;
+pub use table::{Index, Kind, Table};
 pub use value::{RowEncoder, Value, escape_text, unescape_text};
 
 use crate::error::{Result, StoreError};
+use crate::repeat::repeat;
 use bytes::Bytes;
+use futures_util::future::Either;
 use futures_util::{Stream, StreamExt};
 
 /// A pool of connections to one database.
 #[derive(Clone)]
 pub struct Db {
-    pool: postgres::Pool,
+    pool: Pool,
+}
+
+#[derive(Clone)]
+enum Pool {
+    Postgres(postgres::Pool),
+    Mysql(mysql::Pool),
 }
 
 /// An open transaction, READ COMMITTED unless it is a [`Db::snapshot`].
 pub struct Tx {
-    inner: postgres::Tx,
+    inner: TxOf,
+}
+
+#[expect(clippy::large_enum_variant, reason = "moved once or twice in the life of a transaction, which takes far longer")]
+enum TxOf {
+    Postgres(postgres::Tx),
+    Mysql(mysql::Tx),
 }
 
 /// One row of an answer. Columns are asked for by position and wanted type.
 pub struct Row {
-    inner: postgres::Row,
+    inner: RowOf,
+}
+
+enum RowOf {
+    Postgres(postgres::Row),
+    Mysql(mysql::Row),
+}
+
+/// Hands a call on to the engine.
+macro_rules! engine {
+    ($of:ident, $on:expr, $inner:ident => $call:expr) => {
+        match $on {
+            $of::Postgres($inner) => $call,
+            $of::Mysql($inner) => $call,
+        }
+    };
 }
 
 impl Db {
     /// Opens the pool and one connection, to prove that the settings are right.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server cannot be reached or refuses us.
+    /// [`StoreError::Unavailable`] when the server cannot be reached or refuses us, [`StoreError::Internal`] when it is too old.
     pub async fn connect(to: &ConnectTo) -> Result<Self> {
-        Ok(Self { pool: postgres::Pool::connect(to).await? })
+        let pool = match to.engine {
+            Engine::Postgres => Pool::Postgres(postgres::Pool::connect(to).await?),
+            Engine::Mysql => Pool::Mysql(mysql::Pool::connect(to).await?),
+        };
+        Ok(Self { pool })
     }
 
     /// Runs one statement that returns rows, in a transaction of its own.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-        let rows = self.pool.get().await?.query(sql, params).await?;
-        Ok(rows.into_iter().map(|inner| Row { inner }).collect())
+        // It is a transaction of its own, so it can be repeated.
+        let query = || async { engine!(Pool, &self.pool, pool => Ok(rows(pool.query(sql, params.clone()).await?))) };
+        repeat("a statement", query).await
     }
 
     /// Runs one statement that returns at most one row.
@@ -57,67 +95,66 @@ impl Db {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    /// Runs one statement and answers how many rows it changed.
+    /// Runs one statement and answers how many rows it changed; an UPDATE counts all that it finds.
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
-        self.pool.get().await?.execute(sql, params).await
+        let execute = || async { engine!(Pool, &self.pool, pool => pool.execute(sql, params.clone()).await) };
+        repeat("a statement", execute).await
     }
 
     /// Runs several statements without parameters, such as DDL.
     pub async fn script(&self, sql: &str) -> Result<()> {
-        self.pool.get().await?.script(sql).await
+        engine!(Pool, &self.pool, pool => pool.script(sql).await)
     }
 
     /// Begins a transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx { inner: self.pool.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await? })
+        engine!(Pool, &self.pool, pool => Ok(pool.begin().await?.into()))
     }
 
-    /// Begins a transaction and runs its first statements, all in one round trip. Each statement sees what was committed when it
-    /// runs, so one that follows a lock sees the state under that lock.
+    /// Begins a transaction and runs its first statements, in one round trip if the engine can. Each statement sees what was committed
+    /// when it runs, so one that follows a lock sees the state under that lock.
     pub async fn begin_with(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<(Tx, Vec<Vec<Row>>)> {
-        let (inner, answers) = self.pool.begin_with(statements).await?;
-        let wrap = |rows: Vec<postgres::Row>| rows.into_iter().map(|inner| Row { inner }).collect();
-        Ok((Tx { inner }, answers.into_iter().map(wrap).collect()))
+        engine!(Pool, &self.pool, pool => {
+            let (tx, answers) = pool.begin_with(statements).await?;
+            Ok((tx.into(), answers.into_iter().map(rows).collect()))
+        })
     }
 
     /// Begins a read-only transaction that sees one moment throughout.
     pub async fn snapshot(&self) -> Result<Tx> {
-        Ok(Tx { inner: self.pool.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await? })
+        engine!(Pool, &self.pool, pool => Ok(pool.snapshot().await?.into()))
     }
 
     /// Creates a schema (PostgreSQL) or database (MySQL) for a collection.
     pub async fn create_schema(&self, name: &str) -> Result<()> {
-        self.script(&format!("CREATE SCHEMA {name}")).await
+        engine!(Pool, &self.pool, pool => pool.create_schema(name).await)
     }
 
     /// Drops a collection's schema with all that is in it. That it does not exist is no error.
     pub async fn drop_schema(&self, name: &str) -> Result<()> {
-        self.script(&format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
+        engine!(Pool, &self.pool, pool => pool.drop_schema(name).await)
     }
 
-    /// Names of the existing schemas that begin with `prefix`.
+    /// Names of the existing schemas that begin with `prefix`, of those that we may see.
     pub async fn schemas(&self, prefix: &str) -> Result<Vec<String>> {
-        let sql = "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE schema_name LIKE ? ORDER BY 1";
-        let pattern = format!("{}%", prefix.replace('_', "\\_"));
-        self.query(sql, crate::params![pattern]).await?.iter().map(|row| row.text(0)).collect()
+        engine!(Pool, &self.pool, pool => pool.schemas(prefix).await)
     }
 
     /// Brings the planner's statistics up to date after a bulk load. Best done before a schema is used.
     pub async fn analyze(&self, schema: &str, table: &str) -> Result<()> {
-        self.script(&format!("ANALYZE {schema}.{table}")).await
+        engine!(Pool, &self.pool, pool => pool.analyze(schema, table).await)
     }
 
     /// Connections in use and the most there may be.
     pub fn pool_use(&self) -> (usize, usize) {
-        self.pool.usage()
+        engine!(Pool, &self.pool, pool => pool.usage())
     }
 }
 
 impl Tx {
     /// Runs a statement that returns rows. Statements of one transaction may be sent without waiting for each other.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-        let rows = self.inner.query(sql, params).await?;
-        Ok(rows.into_iter().map(|inner| Row { inner }).collect())
+        engine!(TxOf, &self.inner, tx => Ok(rows(tx.query(sql, params).await?)))
     }
 
     /// Runs a statement that returns at most one row.
@@ -125,24 +162,31 @@ impl Tx {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
-    /// Runs a statement and answers how many rows it changed.
+    /// Runs a statement and answers how many rows it changed; an UPDATE counts all that it finds.
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
-        self.inner.execute(sql, params).await
+        engine!(TxOf, &self.inner, tx => tx.execute(sql, params).await)
     }
 
     /// Writes rows, replacing those with the same key. No key may occur twice in `rows`.
     pub async fn upsert(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>) -> Result<()> {
-        self.inner.insert(schema, table, rows, true).await.map(drop)
+        engine!(TxOf, &self.inner, tx => tx.upsert(schema, table, rows).await)
     }
 
-    /// Writes rows whose key does not exist yet and answers how many those were. No key may occur twice in `rows`.
+    /// Writes rows whose key, which is made of whole numbers, does not exist yet, and answers how many those were. No key may occur
+    /// twice in `rows`.
     pub async fn insert_new(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>) -> Result<u64> {
-        self.inner.insert(schema, table, rows, false).await
+        engine!(TxOf, &self.inner, tx => tx.insert_new(schema, table, rows).await)
     }
 
     /// Runs several statements without parameters, such as DDL. Engines whose DDL commits by itself do so here too.
     pub async fn script(&self, sql: &str) -> Result<()> {
-        self.inner.script(sql).await
+        engine!(TxOf, &self.inner, tx => tx.script(sql).await)
+    }
+
+    /// Makes an empty table, ready for [`Tx::load`]: with those keys and indexes that the engine had better have before. `columns` is
+    /// DDL. Engines whose DDL commits by itself do so, and begin anew.
+    pub async fn create_table(&self, schema: &str, table: &Table, columns: &str) -> Result<()> {
+        engine!(TxOf, &self.inner, tx => tx.create_table(schema, table, columns).await)
     }
 
     /// Loads rows made by [`RowEncoder`] into `schema.table`, as fast as the engine can. Answers the number of rows loaded.
@@ -154,22 +198,58 @@ impl Tx {
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
     ) -> Result<u64, E> {
-        self.inner.load(schema, table, rows).await
+        engine!(TxOf, &self.inner, tx => tx.load(schema, table, rows).await)
     }
 
-    /// Streams the rows of a query without collecting them.
+    /// Adds the keys and indexes that a loaded table does not have yet, and the planner's statistics. Commits where DDL does.
+    pub async fn finish_table(&self, schema: &str, table: &Table, indexes: &[Index]) -> Result<()> {
+        engine!(TxOf, &self.inner, tx => tx.finish_table(schema, table, indexes).await)
+    }
+
+    /// Streams the rows of a query without collecting them. The transaction can be used again when they have been read.
     pub async fn stream(&self, sql: &str, params: Vec<Value>) -> Result<impl Stream<Item = Result<Row>> + Send + use<>> {
-        Ok(self.inner.stream(sql, params).await?.map(|row| row.map(|inner| Row { inner })))
+        Ok(match &self.inner {
+            TxOf::Postgres(tx) => Either::Left(tx.stream(sql, params).await?.map(|row| row.map(Row::from))),
+            TxOf::Mysql(tx) => Either::Right(tx.stream(sql, params).await?.map(|row| row.map(Row::from))),
+        })
     }
 
     /// Makes the changes durable and visible. After an error the outcome is unknown.
     pub async fn commit(self) -> Result<()> {
-        self.inner.end("COMMIT").await
+        engine!(TxOf, self.inner, tx => tx.end("COMMIT").await)
     }
 
     /// Undoes the changes and gives the connection back.
     pub async fn rollback(self) -> Result<()> {
-        self.inner.end("ROLLBACK").await
+        engine!(TxOf, self.inner, tx => tx.end("ROLLBACK").await)
+    }
+}
+
+fn rows<R: Into<Row>>(rows: Vec<R>) -> Vec<Row> {
+    rows.into_iter().map(Into::into).collect()
+}
+
+impl From<postgres::Tx> for Tx {
+    fn from(tx: postgres::Tx) -> Self {
+        Self { inner: TxOf::Postgres(tx) }
+    }
+}
+
+impl From<mysql::Tx> for Tx {
+    fn from(tx: mysql::Tx) -> Self {
+        Self { inner: TxOf::Mysql(tx) }
+    }
+}
+
+impl From<postgres::Row> for Row {
+    fn from(row: postgres::Row) -> Self {
+        Self { inner: RowOf::Postgres(row) }
+    }
+}
+
+impl From<mysql::Row> for Row {
+    fn from(row: mysql::Row) -> Self {
+        Self { inner: RowOf::Mysql(row) }
     }
 }
 
@@ -205,17 +285,17 @@ impl Row {
 
     /// A whole number or NULL.
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        self.inner.opt_int(column)
+        engine!(RowOf, &self.inner, row => row.opt_int(column))
     }
 
     /// Text or NULL.
     pub fn opt_text(&self, column: usize) -> Result<Option<String>> {
-        self.inner.opt_text(column)
+        engine!(RowOf, &self.inner, row => row.opt_text(column))
     }
 
     /// Bytes or NULL.
     pub fn opt_bytes(&self, column: usize) -> Result<Option<Vec<u8>>> {
-        self.inner.opt_bytes(column)
+        engine!(RowOf, &self.inner, row => row.opt_bytes(column))
     }
 }
 

@@ -1,6 +1,6 @@
 //! PostgreSQL: all that is particular to it.
 
-use super::table::{Kind, Table};
+use super::table::{Index, Kind, Table};
 use super::value::{escape_text, unescape_text};
 use super::{ConnectTo, Host, Value};
 use crate::error::{Result, StoreError};
@@ -91,7 +91,46 @@ impl Pool {
         Ok(Connection { client })
     }
 
-    pub(super) async fn begin(&self, how: &str) -> Result<Tx> {
+    pub(super) async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
+        self.get().await?.query(sql, params).await
+    }
+
+    pub(super) async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
+        self.get().await?.execute(sql, params).await
+    }
+
+    pub(super) async fn script(&self, sql: &str) -> Result<()> {
+        self.get().await?.script(sql).await
+    }
+
+    pub(super) async fn create_schema(&self, name: &str) -> Result<()> {
+        self.script(&format!("CREATE SCHEMA {name}")).await
+    }
+
+    pub(super) async fn drop_schema(&self, name: &str) -> Result<()> {
+        self.script(&format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
+    }
+
+    pub(super) async fn schemas(&self, prefix: &str) -> Result<Vec<String>> {
+        let sql =
+            "SELECT CAST(schema_name AS TEXT) FROM information_schema.schemata WHERE LEFT(schema_name, CAST(? AS INTEGER)) = ? ORDER BY 1";
+        let rows = self.query(sql, crate::params![prefix.len() as i64, prefix]).await?;
+        rows.iter().map(|row| row.opt_text(0).map(Option::unwrap_or_default)).collect()
+    }
+
+    pub(super) async fn analyze(&self, schema: &str, table: &str) -> Result<()> {
+        self.script(&format!("ANALYZE {schema}.{table}")).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        self.begin_as("BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    pub(super) async fn snapshot(&self) -> Result<Tx> {
+        self.begin_as("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    async fn begin_as(&self, how: &str) -> Result<Tx> {
         let tx = Tx { client: Some(self.get().await?.client) };
         tx.client()?.batch_execute(how).await.map_err(error)?;
         Ok(tx)
@@ -152,8 +191,16 @@ impl Tx {
         Ok(rows.map(|row| row.map(Row).map_err(error)))
     }
 
+    pub(super) async fn upsert(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>) -> Result<()> {
+        self.insert(schema, table, rows, true).await.map(drop)
+    }
+
+    pub(super) async fn insert_new(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>) -> Result<u64> {
+        self.insert(schema, table, rows, false).await
+    }
+
     /// One INSERT … SELECT FROM UNNEST per batch: one round trip and one plan for thousands of rows.
-    pub(super) async fn insert(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>, replace: bool) -> Result<u64> {
+    async fn insert(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>, replace: bool) -> Result<u64> {
         if rows.is_empty() {
             return Ok(0);
         }
@@ -188,6 +235,20 @@ impl Tx {
 
     pub(super) async fn script(&self, sql: &str) -> Result<()> {
         self.client()?.batch_execute(&ddl(sql)).await.map_err(error)
+    }
+
+    /// Without keys and indexes: making them after loading is several times faster.
+    pub(super) async fn create_table(&self, schema: &str, table: &Table, columns: &str) -> Result<()> {
+        self.script(&format!("CREATE TABLE {schema}.{} ({columns})", table.name)).await
+    }
+
+    pub(super) async fn finish_table(&self, schema: &str, table: &Table, indexes: &[Index]) -> Result<()> {
+        let on = format!("{schema}.{}", table.name);
+        let mut sql = format!("ALTER TABLE {on} ADD PRIMARY KEY ({})", table.key.join(", "));
+        for (name, columns) in indexes {
+            let _ = write!(sql, "; CREATE INDEX {name} ON {on} ({columns})");
+        }
+        self.script(&format!("{sql}; ANALYZE {on}")).await
     }
 
     pub(super) async fn load<E: From<StoreError>>(
@@ -444,7 +505,8 @@ fn error(error: tokio_postgres::Error) -> StoreError {
     };
     match *code {
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Repeat(text),
-        SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => StoreError::Busy(text),
+        SqlState::LOCK_NOT_AVAILABLE => StoreError::LockWait(text),
+        SqlState::QUERY_CANCELED => StoreError::Busy(text),
         SqlState::UNIQUE_VIOLATION | SqlState::DUPLICATE_SCHEMA | SqlState::DUPLICATE_TABLE | SqlState::DUPLICATE_OBJECT => {
             StoreError::AlreadyExists(text)
         }

@@ -21,3 +21,6 @@ impl Table {
         names.join(", ")
     }
 }
+
+/// A secondary index: its name and its columns, separated by commas.
+pub type Index = (&'static str, &'static str);

@@ -4,6 +4,7 @@ use super::MainDb;
 use crate::engine::Row;
 use crate::error::Result;
 use crate::params;
+use crate::repeat::repeat;
 
 /// An account as stored. Deleted ones are never answered except by [`MainDb::deleted_accounts`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,15 +130,18 @@ impl MainDb {
     /// Marks an account as deleted and removes all that it could log in with. Its username becomes free at once; its row stays until
     /// [`MainDb::remove_account`], so that an interrupted clean-up can be finished later. Answers whether there is such an account.
     pub async fn mark_account_deleted(&self, id: i64, now_ms: i64) -> Result<bool> {
-        let tx = self.db.begin().await?;
-        // No username contains a control character, so this key cannot be anybody's.
-        let sql = "UPDATE {s}.accounts SET deleted_at = ?, is_active = 0, username_key = ?, password_hash = '' WHERE id = ? AND deleted_at IS NULL";
-        let changed = tx.execute(sql, params![now_ms, format!("\u{1}{id}"), id]).await?;
-        for table in ["host_keys", "web_sessions", "api_tokens"] {
-            tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![id]).await?;
-        }
-        tx.commit().await?;
-        Ok(changed > 0)
+        repeat("deleting an account", || async {
+            let tx = self.db.begin().await?;
+            // No username contains a control character, so this key cannot be anybody's.
+            let sql = "UPDATE {s}.accounts SET deleted_at = ?, is_active = 0, username_key = ?, password_hash = '' WHERE id = ? AND deleted_at IS NULL";
+            let changed = tx.execute(sql, params![now_ms, format!("\u{1}{id}"), id]).await?;
+            for table in ["host_keys", "web_sessions", "api_tokens"] {
+                tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![id]).await?;
+            }
+            tx.commit().await?;
+            Ok(changed > 0)
+        })
+        .await
     }
 
     /// Ids of deleted accounts whose data may not be removed completely yet.

@@ -8,6 +8,7 @@ use super::{CollectionState, Counts, Current, Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 use anki::model::Stamps;
 
 /// What a generation is good for at the moment.
@@ -93,6 +94,13 @@ const COLUMNS: &str = "account, number, schema_name, state, created, replaced, o
 impl UserDb {
     /// Registers a new generation and creates its empty schema.
     pub async fn begin_generation(&self, account: i64, origin: &str, now_ms: i64, lease_until: i64) -> Result<NewGeneration> {
+        let register = || self.register_generation(account, origin, now_ms, lease_until);
+        let new = repeat("registering a generation", register).await?;
+        self.db.create_schema(&new.schema).await?;
+        Ok(new)
+    }
+
+    async fn register_generation(&self, account: i64, origin: &str, now_ms: i64, lease_until: i64) -> Result<NewGeneration> {
         let locked = self.lock(account).await?;
         let row = locked.tx.query_opt("SELECT next_generation FROM {s}.collections WHERE account = ?", params![account]).await?;
         let number = row.ok_or_else(|| StoreError::Gone("collection row".into()))?.int32(0)?;
@@ -108,7 +116,6 @@ impl UserDb {
         .await?;
         let base = locked.state.current.as_ref().map(base_of);
         locked.tx.commit().await?;
-        self.db.create_schema(&schema).await?;
         Ok(NewGeneration { account, number, schema, created: now_ms, base })
     }
 
@@ -137,45 +144,51 @@ impl UserDb {
     }
 
     async fn replace(&self, new: &NewGeneration, loaded: &Current, state: GenerationState, now_ms: i64) -> Result<Switched> {
-        let locked = self.lock(new.account).await?;
-        if locked.state.current.as_ref().map(base_of) != new.base {
-            locked.tx.rollback().await?;
-            return Ok(Switched::ChangedMeanwhile);
-        }
-        let taken = locked
-            .tx
-            .execute(
-                "UPDATE {s}.generations SET state = ?, loaded_modified = ? WHERE account = ? AND number = ? AND state = 'loading'",
-                params![state.name(), loaded.stamps.modified, new.account, new.number],
-            )
-            .await?;
-        if taken != 1 {
-            locked.tx.rollback().await?;
-            return Ok(Switched::LeaseLost);
-        }
-        locked.put_current(loaded).await?;
-        locked.replace_current(new.number, now_ms).await?;
-        locked.tx.commit().await?;
-        Ok(Switched::Done)
+        repeat("switching generations", || async {
+            let locked = self.lock(new.account).await?;
+            if locked.state.current.as_ref().map(base_of) != new.base {
+                locked.tx.rollback().await?;
+                return Ok(Switched::ChangedMeanwhile);
+            }
+            let taken = locked
+                .tx
+                .execute(
+                    "UPDATE {s}.generations SET state = ?, loaded_modified = ? WHERE account = ? AND number = ? AND state = 'loading'",
+                    params![state.name(), loaded.stamps.modified, new.account, new.number],
+                )
+                .await?;
+            if taken != 1 {
+                locked.tx.rollback().await?;
+                return Ok(Switched::LeaseLost);
+            }
+            locked.put_current(loaded).await?;
+            locked.replace_current(new.number, now_ms).await?;
+            locked.tx.commit().await?;
+            Ok(Switched::Done)
+        })
+        .await
     }
 
     /// Ends the import of a generation that is in use already: its rows are there now. False when it is not ours any more.
     pub async fn end_import(&self, new: &NewGeneration, loaded: &Current) -> Result<bool> {
-        let locked = self.lock(new.account).await?;
-        let ended = locked
-            .tx
-            .execute(
-                "UPDATE {s}.generations SET state = 'current' WHERE account = ? AND number = ? AND created = ? AND state = 'importing'",
-                params![new.account, new.number, new.created],
-            )
-            .await?;
-        if ended != 1 {
-            locked.tx.rollback().await?;
-            return Ok(false);
-        }
-        locked.put_current(loaded).await?;
-        locked.tx.commit().await?;
-        Ok(true)
+        repeat("ending an import", || async {
+            let locked = self.lock(new.account).await?;
+            let ended = locked
+                .tx
+                .execute(
+                    "UPDATE {s}.generations SET state = 'current' WHERE account = ? AND number = ? AND created = ? AND state = 'importing'",
+                    params![new.account, new.number, new.created],
+                )
+                .await?;
+            if ended != 1 {
+                locked.tx.rollback().await?;
+                return Ok(false);
+            }
+            locked.put_current(loaded).await?;
+            locked.tx.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Takes over an import whose process has died, with an empty schema to begin anew. None when there is none.
@@ -235,39 +248,42 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Gone`] when there is no such kept generation.
     pub async fn restore(&self, account: i64, number: i32, now_ms: i64) -> Result<Stamps> {
-        let locked = self.lock(account).await?;
-        if locked.current().is_ok_and(|current| current.state == GenerationState::Importing) {
-            locked.tx.rollback().await?;
-            return Err(StoreError::Busy("the last upload is still being loaded; try again later".into()));
-        }
-        let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? AND state IN ('kept', 'current') ORDER BY number");
-        let all: Vec<Generation> = locked.tx.query(&sql, params![account]).await?.iter().map(from_row).collect::<Result<_>>()?;
-        let found = all.iter().find(|g| g.number == number && g.state == GenerationState::Kept);
-        let Some(wanted) = found else {
-            locked.tx.rollback().await?;
-            return Err(StoreError::Gone(format!("there is no kept generation {number}")));
-        };
-        let current = all.iter().find(|g| g.state == GenerationState::Current);
-        let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
-        let was_replaced_by_current =
-            current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
-        let newest = all.iter().map(|g| g.stamps.modified.max(g.stamps.schema_modified)).max().unwrap_or(0);
-        let mut stamps = wanted.stamps;
-        stamps.modified = now_ms.max(newest + 1);
-        if !(untouched && was_replaced_by_current) {
-            stamps.schema_modified = stamps.modified;
-        }
-        locked
-            .tx
-            .execute(
-                "UPDATE {s}.generations SET state = 'current', replaced = 0, origin = 'restore', loaded_modified = ?, modified = ?, \
-                 schema_modified = ? WHERE account = ? AND number = ?",
-                params![stamps.modified, stamps.modified, stamps.schema_modified, account, number],
-            )
-            .await?;
-        locked.replace_current(number, now_ms).await?;
-        locked.tx.commit().await?;
-        Ok(stamps)
+        repeat("restoring a generation", || async {
+            let locked = self.lock(account).await?;
+            if locked.current().is_ok_and(|current| current.state == GenerationState::Importing) {
+                locked.tx.rollback().await?;
+                return Err(StoreError::Busy("the last upload is still being loaded; try again later".into()));
+            }
+            let sql = format!("SELECT {COLUMNS} FROM {{s}}.generations WHERE account = ? AND state IN ('kept', 'current') ORDER BY number");
+            let all: Vec<Generation> = locked.tx.query(&sql, params![account]).await?.iter().map(from_row).collect::<Result<_>>()?;
+            let found = all.iter().find(|g| g.number == number && g.state == GenerationState::Kept);
+            let Some(wanted) = found else {
+                locked.tx.rollback().await?;
+                return Err(StoreError::Gone(format!("there is no kept generation {number}")));
+            };
+            let current = all.iter().find(|g| g.state == GenerationState::Current);
+            let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
+            let was_replaced_by_current =
+                current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
+            let newest = all.iter().map(|g| g.stamps.modified.max(g.stamps.schema_modified)).max().unwrap_or(0);
+            let mut stamps = wanted.stamps;
+            stamps.modified = now_ms.max(newest + 1);
+            if !(untouched && was_replaced_by_current) {
+                stamps.schema_modified = stamps.modified;
+            }
+            locked
+                .tx
+                .execute(
+                    "UPDATE {s}.generations SET state = 'current', replaced = 0, origin = 'restore', loaded_modified = ?, modified = ?, \
+                     schema_modified = ? WHERE account = ? AND number = ?",
+                    params![stamps.modified, stamps.modified, stamps.schema_modified, account, number],
+                )
+                .await?;
+            locked.replace_current(number, now_ms).await?;
+            locked.tx.commit().await?;
+            Ok(stamps)
+        })
+        .await
     }
 
     /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off, and kept ones that are older
@@ -292,6 +308,14 @@ impl UserDb {
 
     /// Removes everything that is stored of an account: rows, schemas, media index. May be repeated.
     pub async fn delete_collection(&self, account: i64) -> Result<()> {
+        repeat("deleting a collection", || self.delete_rows(account)).await?;
+        for generation in self.generations(account).await? {
+            self.remove_dropping(account, generation.number, &generation.schema).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_rows(&self, account: i64) -> Result<()> {
         // In the order in which syncs take them, so that neither waits for the other for ever; and who comes later finds nothing.
         let locks = vec![
             ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
@@ -302,24 +326,23 @@ impl UserDb {
         for table in ["sync_sessions", "sync_staged", "sync_finished", "media", "media_state", "collections"] {
             tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;
         }
-        tx.commit().await?;
-        for generation in self.generations(account).await? {
-            self.remove_dropping(account, generation.number, &generation.schema).await?;
-        }
-        Ok(())
+        tx.commit().await
     }
 
     async fn give_up(&self, account: i64, number: i32, from: GenerationState) -> Result<bool> {
-        let locked = self.lock(account).await?;
-        let changed = locked
-            .tx
-            .execute(
-                "UPDATE {s}.generations SET state = 'dropping' WHERE account = ? AND number = ? AND state = ?",
-                params![account, number, from.name()],
-            )
-            .await?;
-        locked.tx.commit().await?;
-        Ok(changed == 1)
+        repeat("giving up a generation", || async {
+            let locked = self.lock(account).await?;
+            let changed = locked
+                .tx
+                .execute(
+                    "UPDATE {s}.generations SET state = 'dropping' WHERE account = ? AND number = ? AND state = ?",
+                    params![account, number, from.name()],
+                )
+                .await?;
+            locked.tx.commit().await?;
+            Ok(changed == 1)
+        })
+        .await
     }
 
     async fn remove_dropping(&self, account: i64, number: i32, schema: &str) -> Result<()> {

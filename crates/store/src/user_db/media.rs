@@ -7,6 +7,7 @@ use super::UserDb;
 use crate::engine::{Kind, Row, Table, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 use std::collections::{HashMap, HashSet};
 
 /// One name of the index.
@@ -94,93 +95,99 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Unavailable`] when the account has no row; [`StoreError::Busy`] when content without a key is not there any more.
     pub async fn apply_media(&self, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
-        let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
-        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        let existing = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND name IN ??");
-        let (tx, answers) = self
-            .db
-            .begin_with(vec![
-                ("SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
-                (&existing, params![account, names]),
-            ])
-            .await?;
-        let Some(row) = answers.first().and_then(|rows| rows.first()) else {
-            tx.rollback().await?;
-            return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
-        };
-        let mut total = state(row)?;
-        let rows = answers.get(1).map_or(&[][..], Vec::as_slice);
-        let mut files: HashMap<String, MediaFile> = HashMap::new();
-        for row in rows {
-            let file = file(row)?;
-            files.insert(file.name.clone(), file);
-        }
-        let mut changed = HashSet::new();
-        for write in writes {
-            let old = files.get(&write.name).filter(|file| file.size > 0);
-            let new = match (&write.content, old) {
-                (None, None) => continue,
-                (Some(content), Some(old)) if old.sha1 == content.sha1 => {
-                    if let Some(key) = &content.content_key {
-                        let again = MediaFile { content_key: key.clone(), ..old.clone() };
-                        files.insert(write.name.clone(), again);
-                        changed.insert(write.name.clone());
+        repeat("changing media", || async {
+            let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let existing = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND name IN ??");
+            let (tx, answers) = self
+                .db
+                .begin_with(vec![
+                    ("SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
+                    (&existing, params![account, names.clone()]),
+                ])
+                .await?;
+            let Some(row) = answers.first().and_then(|rows| rows.first()) else {
+                tx.rollback().await?;
+                return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
+            };
+            let mut total = state(row)?;
+            let rows = answers.get(1).map_or(&[][..], Vec::as_slice);
+            let mut files: HashMap<String, MediaFile> = HashMap::new();
+            for row in rows {
+                let file = file(row)?;
+                files.insert(file.name.clone(), file);
+            }
+            let mut changed = HashSet::new();
+            for write in writes {
+                let old = files.get(&write.name).filter(|file| file.size > 0);
+                let new = match (&write.content, old) {
+                    (None, None) => continue,
+                    (Some(content), Some(old)) if old.sha1 == content.sha1 => {
+                        if let Some(key) = &content.content_key {
+                            let again = MediaFile { content_key: key.clone(), ..old.clone() };
+                            files.insert(write.name.clone(), again);
+                            changed.insert(write.name.clone());
+                        }
+                        continue;
                     }
-                    continue;
-                }
-                (content, _) => content.as_ref(),
-            };
-            let content_key = match new.map(|content| content.content_key.clone()) {
-                None => String::new(),
-                Some(Some(key)) => key,
-                Some(None) => {
-                    tx.rollback().await?;
-                    return Err(StoreError::Busy("another device changed the same media file at the same time".into()));
-                }
-            };
-            total.usn += 1;
-            total.files += i64::from(new.is_some()) - i64::from(old.is_some());
-            total.bytes += new.map_or(0, |content| content.size) - old.map_or(0, |old| old.size);
-            files.insert(
-                write.name.clone(),
-                MediaFile {
-                    name: write.name.clone(),
-                    sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
-                    content_key,
-                    size: new.map_or(0, |content| content.size),
-                    usn: total.usn,
-                },
-            );
-            changed.insert(write.name.clone());
-        }
-        if changed.is_empty() {
-            tx.rollback().await?;
-            return Ok(total.usn);
-        }
-        let rows: Vec<Vec<Value>> = changed
-            .into_iter()
-            .filter_map(|name| files.remove(&name))
-            .map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms])
-            .collect();
-        tx.upsert("{s}", &TABLE, rows).await?;
-        let sql = "UPDATE {s}.media_state SET usn = ?, files = ?, bytes = ? WHERE account = ?";
-        tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
-        tx.commit().await?;
-        Ok(total.usn)
+                    (content, _) => content.as_ref(),
+                };
+                let content_key = match new.map(|content| content.content_key.clone()) {
+                    None => String::new(),
+                    Some(Some(key)) => key,
+                    Some(None) => {
+                        tx.rollback().await?;
+                        return Err(StoreError::Busy("another device changed the same media file at the same time".into()));
+                    }
+                };
+                total.usn += 1;
+                total.files += i64::from(new.is_some()) - i64::from(old.is_some());
+                total.bytes += new.map_or(0, |content| content.size) - old.map_or(0, |old| old.size);
+                files.insert(
+                    write.name.clone(),
+                    MediaFile {
+                        name: write.name.clone(),
+                        sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
+                        content_key,
+                        size: new.map_or(0, |content| content.size),
+                        usn: total.usn,
+                    },
+                );
+                changed.insert(write.name.clone());
+            }
+            if changed.is_empty() {
+                tx.rollback().await?;
+                return Ok(total.usn);
+            }
+            let rows: Vec<Vec<Value>> = changed
+                .into_iter()
+                .filter_map(|name| files.remove(&name))
+                .map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms])
+                .collect();
+            tx.upsert("{s}", &TABLE, rows).await?;
+            let sql = "UPDATE {s}.media_state SET usn = ?, files = ?, bytes = ? WHERE account = ?";
+            tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
+            tx.commit().await?;
+            Ok(total.usn)
+        })
+        .await
     }
 
     /// Forgets a file whose content is lost, as if it had never been: a device that still has it finds that the numbers differ, begins
     /// anew and sends it, and others are not told that it was deleted. Nothing happens when the name has other content by now.
     pub async fn forget_media(&self, account: i64, lost: &MediaFile) -> Result<()> {
-        let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
-        let (tx, _) = self.db.begin_with(vec![lock]).await?;
-        let sql = "DELETE FROM {s}.media WHERE account = ? AND name = ? AND content_key = ?";
-        let gone = tx.execute(sql, params![account, lost.name.as_str(), lost.content_key.as_str()]).await?;
-        if gone == 1 {
-            let sql = "UPDATE {s}.media_state SET files = files - 1, bytes = bytes - ? WHERE account = ?";
-            tx.execute(sql, params![lost.size, account]).await?;
-        }
-        tx.commit().await
+        repeat("forgetting a media file", || async {
+            let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
+            let (tx, _) = self.db.begin_with(vec![lock]).await?;
+            let sql = "DELETE FROM {s}.media WHERE account = ? AND name = ? AND content_key = ?";
+            let gone = tx.execute(sql, params![account, lost.name.as_str(), lost.content_key.as_str()]).await?;
+            if gone == 1 {
+                let sql = "UPDATE {s}.media_state SET files = files - 1, bytes = bytes - ? WHERE account = ?";
+                tx.execute(sql, params![lost.size, account]).await?;
+            }
+            tx.commit().await
+        })
+        .await
     }
 
     /// Those of `keys` that a row of the account names.

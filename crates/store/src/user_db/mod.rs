@@ -55,6 +55,11 @@ impl UserDb {
         &self.db
     }
 
+    /// Names of the schemas of this installation's collections that exist.
+    pub async fn schemas(&self) -> Result<Vec<String>> {
+        self.db.schemas(&format!("{}_", self.schema_prefix)).await
+    }
+
     /// Answers when the database does.
     pub async fn ping(&self) -> Result<()> {
         self.db.query("SELECT 1", vec![]).await.map(drop)

@@ -4,6 +4,7 @@ use super::{Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 
 /// What the sanity check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +108,17 @@ impl UserDb {
 
     /// Removes a session and what it staged, if it is still the running one.
     pub async fn drop_session(&self, account: i64, session_key: &str) -> Result<bool> {
-        let tx = self.db.begin().await?;
-        let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
-        if gone > 0 {
-            tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
-        }
-        tx.commit().await?;
-        Ok(gone > 0)
+        repeat("ending a sync", || async {
+            let tx = self.db.begin().await?;
+            let gone =
+                tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
+            if gone > 0 {
+                tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
+            }
+            tx.commit().await?;
+            Ok(gone > 0)
+        })
+        .await
     }
 
     /// How a sync that is not running any more ended: its modification stamp, or 0 when another device took over.
@@ -125,16 +130,27 @@ impl UserDb {
 
     /// Removes sessions without a request since `idle_since`, and the memory of syncs that ended before `ended_before`. Answers how many sessions.
     pub async fn sweep_sessions(&self, idle_since: i64, ended_before: i64) -> Result<u64> {
-        let tx = self.db.begin().await?;
-        tx.execute("DELETE FROM {s}.sync_finished WHERE ended < ?", params![ended_before]).await?;
-        let gone = tx.execute("DELETE FROM {s}.sync_sessions WHERE last_seen < ?", params![idle_since]).await?;
-        tx.execute(
-            "DELETE FROM {s}.sync_staged WHERE NOT EXISTS (SELECT 1 FROM {s}.sync_sessions s WHERE s.account = sync_staged.account)",
-            vec![],
-        )
-        .await?;
-        tx.commit().await?;
+        self.db.execute("DELETE FROM {s}.sync_finished WHERE ended < ?", params![ended_before]).await?;
+        let gone = self.db.execute("DELETE FROM {s}.sync_sessions WHERE last_seen < ?", params![idle_since]).await?;
+        let sql = "SELECT DISTINCT g.account FROM {s}.sync_staged g LEFT JOIN {s}.sync_sessions s ON s.account = g.account \
+                   WHERE s.account IS NULL LIMIT 1000";
+        for row in self.db.query(sql, vec![]).await? {
+            let account = row.int(0)?;
+            repeat("sweeping what was staged", || self.sweep_staged(account)).await?;
+        }
         Ok(gone)
+    }
+
+    /// Removes what an account has staged, if it has no session. One statement that looks for both could miss a session that began while
+    /// it ran; under the collection's lock none can begin.
+    async fn sweep_staged(&self, account: i64) -> Result<()> {
+        let lock = ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]);
+        let session = ("SELECT account FROM {s}.sync_sessions WHERE account = ?", params![account]);
+        let (tx, answers) = self.db.begin_with(vec![lock, session]).await?;
+        if answers.last().is_some_and(Vec::is_empty) {
+            tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
+        }
+        tx.commit().await
     }
 }
 

@@ -5,6 +5,7 @@ use super::sessions::Session;
 use crate::engine::{Kind, Row, Table, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 
 /// What a piece holds. The bytes are made and read by the sync surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,10 @@ impl UserDb {
     ///
     /// False when the sync is no longer running, or another request of it came in between: nothing was staged then.
     pub async fn stage(&self, session: &Session, kind: PieceKind, pieces: Vec<Vec<u8>>, now_ms: i64) -> Result<bool> {
+        repeat("staging", || self.try_stage(session, kind, &pieces, now_ms)).await
+    }
+
+    async fn try_stage(&self, session: &Session, kind: PieceKind, pieces: &[Vec<u8>], now_ms: i64) -> Result<bool> {
         let bytes: usize = pieces.iter().map(Vec::len).sum();
         let count = i32::try_from(pieces.len()).map_err(|_| StoreError::Internal("too many pieces".into()))?;
         let (tx, _) = self.db.begin_with(vec![]).await?;
@@ -73,9 +78,9 @@ impl UserDb {
             return Ok(false);
         }
         let rows = pieces
-            .into_iter()
+            .iter()
             .zip(session.pieces..)
-            .map(|(body, number)| vec![session.account.into(), number.into(), kind.name().into(), Value::Bytes(body)])
+            .map(|(body, number)| params![session.account, number, kind.name(), body.as_slice()])
             .collect();
         tx.insert_new("{s}", &TABLE, rows).await?;
         tx.commit().await?;

@@ -4,6 +4,7 @@ use super::{GenerationState, UserDb};
 use crate::engine::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::params;
+use crate::repeat::repeat;
 use anki::model::Stamps;
 
 /// How many rows a collection has. Kept up to date with every change, so that nobody has to count.
@@ -60,20 +61,23 @@ const FROM: &str = "FROM {s}.collections c LEFT JOIN {s}.generations g ON g.acco
 impl UserDb {
     /// Makes the row of a new account's collection. Made before, it stays as it is.
     pub async fn create_collection(&self, account: i64, now_ms: i64) -> Result<()> {
-        let tx = self.db.begin().await?;
-        tx.execute(
-            "INSERT INTO {s}.collections (account, generation, next_generation, empty_schema_modified, ahead_schema_modified, created) \
-             SELECT ?, 0, 1, ?, 0, ? WHERE NOT EXISTS (SELECT 1 FROM {s}.collections WHERE account = ?)",
-            params![account, now_ms, now_ms, account],
-        )
-        .await?;
-        tx.execute(
-            "INSERT INTO {s}.media_state (account, usn, files, bytes) \
-             SELECT ?, 0, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM {s}.media_state WHERE account = ?)",
-            params![account, account],
-        )
-        .await?;
-        tx.commit().await
+        repeat("making a collection", || async {
+            let tx = self.db.begin().await?;
+            tx.execute(
+                "INSERT INTO {s}.collections (account, generation, next_generation, empty_schema_modified, ahead_schema_modified, created) \
+                 SELECT ?, 0, 1, ?, 0, ? FROM (SELECT 1 AS one) r WHERE NOT EXISTS (SELECT 1 FROM {s}.collections WHERE account = ?)",
+                params![account, now_ms, now_ms, account],
+            )
+            .await?;
+            tx.execute(
+                "INSERT INTO {s}.media_state (account, usn, files, bytes) \
+                 SELECT ?, 0, 0, 0 FROM (SELECT 1 AS one) r WHERE NOT EXISTS (SELECT 1 FROM {s}.media_state WHERE account = ?)",
+                params![account, account],
+            )
+            .await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// The committed state, without waiting for anybody. None when the account has no collection row.

@@ -1,4 +1,4 @@
-use crate::support::{db, fresh, user_db};
+use crate::support::{by_engine, db, fresh, user_db};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use store::engine::{Db, Kind, RowEncoder, Table, Value};
@@ -83,9 +83,13 @@ async fn a_forgotten_transaction_leaves_nothing() {
     assert_eq!(names(&db).await, []);
     // A stream that is not read to its end does no harm either.
     let tx = db.begin().await.unwrap();
-    let rows = tx.stream("SELECT CAST(x AS BIGINT) FROM generate_series(1, 100000) x", vec![]).await.unwrap();
+    let many = (1..=400).map(|id| params![id, "", None::<Vec<u8>>]).collect();
+    tx.insert_new("{s}", &TABLE, many).await.unwrap();
+    let rows = tx.stream("SELECT a.id FROM {s}.t a, {s}.t b ORDER BY a.id", vec![]).await.unwrap();
     let first = std::pin::pin!(rows).next().await.unwrap().unwrap();
     assert_eq!(first.int(0).unwrap(), 1);
+    // Nor does one of which the rest is not wanted.
+    assert_eq!(tx.query("SELECT COUNT(*) FROM {s}.t", vec![]).await.unwrap()[0].int(0).unwrap(), 400);
     drop(tx);
     assert_eq!(names(&db).await, []);
 }
@@ -97,14 +101,15 @@ async fn errors_say_what_can_be_done() {
     db.execute(insert, params![1]).await.unwrap();
     db.execute(insert, params![2]).await.unwrap();
     assert!(matches!(db.execute(insert, params![1]).await, Err(StoreError::AlreadyExists(_))));
-    assert!(matches!(db.query("SELECT 1 FROM nowhere.t", vec![]).await, Err(StoreError::Gone(_))));
+    assert!(matches!(db.query("SELECT 1 FROM djs_nowhere.t", vec![]).await, Err(StoreError::Gone(_))));
     assert!(matches!(db.query("SELECT nonsense", vec![]).await, Err(StoreError::Internal(_))));
 
     let lock = "SELECT id FROM {s}.t WHERE id = ? FOR UPDATE";
+    let soon = by_engine("SET LOCAL lock_timeout = '100ms'", "SET SESSION innodb_lock_wait_timeout = 1");
     let (first, _) = db.begin_with(vec![(lock, params![1])]).await.unwrap();
-    let (second, _) = db.begin_with(vec![("SET LOCAL lock_timeout = '100ms'", vec![]), (lock, params![2])]).await.unwrap();
+    let (second, _) = db.begin_with(vec![(soon, vec![]), (lock, params![2])]).await.unwrap();
     let waited = second.query(lock, params![1]).await;
-    assert!(matches!(waited, Err(StoreError::Busy(_))), "{:?}", waited.err());
+    assert!(matches!(waited, Err(StoreError::LockWait(_))), "{:?}", waited.err());
     drop(second);
 
     let (second, _) = db.begin_with(vec![(lock, params![2])]).await.unwrap();
@@ -137,6 +142,22 @@ async fn the_second_statement_sees_what_the_lock_waited_for() {
     first.tx.commit().await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), 99);
     assert!(matches!(user.lock(8).await, Err(StoreError::Unavailable(_))), "no row, no collection");
+}
+
+/// Somebody holds the lock for longer than one waits for it, but not for twice as long.
+#[tokio::test]
+async fn who_has_waited_too_long_for_a_lock_begins_again() {
+    let user = user_db().await;
+    user.create_collection(7, 1).await.unwrap();
+    let first = user.lock(7).await.unwrap();
+    let since = std::time::Instant::now();
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(12_000)).await;
+        first.tx.rollback().await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(user.begin_generation(7, "upload", 1, 2), release);
+    assert_eq!(waited.unwrap().number, 1);
+    assert!(since.elapsed() < std::time::Duration::from_secs(20));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn with_collection() -> UserDb {
     user
 }
 
-fn session(key: &str, now: i64) -> Session {
+pub fn session(key: &str, now: i64) -> Session {
     Session {
         account: ACCOUNT,
         session_key: key.into(),

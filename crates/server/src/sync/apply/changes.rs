@@ -1,6 +1,6 @@
 use super::Applying;
 use crate::sync::error::SyncError;
-use crate::sync::finish::Failure;
+use crate::sync::error::SyncResult;
 use anki::merge::{self, Claimed, NameTable, Shape};
 use anki::model::{ConfigEntry, Deck, Notetype, Preset, Tag};
 use anki::names;
@@ -12,7 +12,7 @@ use store::user_db::Current;
 
 impl Applying<'_> {
     /// Stores the objects that win over ours, in Anki's order: notetypes, decks, presets, tags, creation stamp, config.
-    pub(super) async fn changes(&mut self, changes: Changes, current: &mut Current) -> Result<(), Failure> {
+    pub(super) async fn changes(&mut self, changes: Changes, current: &mut Current) -> SyncResult<()> {
         if !changes.notetypes.is_empty() {
             self.notetypes(changes.notetypes).await?;
         }
@@ -34,7 +34,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn notetypes(&mut self, incoming: Vec<Notetype>) -> Result<(), Failure> {
+    async fn notetypes(&mut self, incoming: Vec<Notetype>) -> SyncResult<()> {
         let ids: Vec<i64> = incoming.iter().map(|n| n.id).collect();
         let stored = self.stored.notetype_layouts(&ids).await?;
         let layouts = stored.iter().map(|(id, (modified, fields, templates))| {
@@ -60,7 +60,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn decks(&mut self, incoming: Vec<Deck>) -> Result<(), Failure> {
+    async fn decks(&mut self, incoming: Vec<Deck>) -> SyncResult<()> {
         let rows = self.stored.deck_rows().await?;
         let mut names = name_table(&rows);
         let stored: HashMap<i64, i64> = rows.iter().map(|row| (row.id, row.modified)).collect();
@@ -79,7 +79,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn presets(&mut self, incoming: Vec<Preset>) -> Result<(), Failure> {
+    async fn presets(&mut self, incoming: Vec<Preset>) -> SyncResult<()> {
         let rows = self.stored.preset_rows().await?;
         let stored: HashMap<i64, i64> = rows.iter().map(|row| (row.id, row.modified)).collect();
         let mut decide = merge::Objects::new(stored.clone());
@@ -97,7 +97,7 @@ impl Applying<'_> {
 
     /// Stamps an object with our usn, and gives it a free name where names must be unique: one that has to be renamed counts as changed
     /// now, so that the other devices take its new name over.
-    fn stamp(&self, object: &mut impl Restampable, claimed: Option<&Claimed>) -> Result<(), Failure> {
+    fn stamp(&self, object: &mut impl Restampable, claimed: Option<&Claimed>) -> SyncResult<()> {
         let mut change = Restamp { usn: Some(self.usn), ..Restamp::default() };
         if let Some(claimed) = claimed.filter(|claimed| claimed.renamed) {
             change.name = Some(&claimed.name);
@@ -107,7 +107,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn tags(&mut self, incoming: &[String]) -> Result<(), Failure> {
+    async fn tags(&mut self, incoming: &[String]) -> SyncResult<()> {
         let mut spelling: HashMap<String, String> = HashMap::new();
         for tag in self.stored.tags().await? {
             spelling.insert(names::fold(&tag.name), tag.name);
@@ -127,7 +127,7 @@ impl Applying<'_> {
     }
 
     /// The incoming config replaces ours as a whole. Only what differs is written.
-    async fn config(&mut self, incoming: Vec<(String, String)>, current: &mut Current) -> Result<(), Failure> {
+    async fn config(&mut self, incoming: Vec<(String, String)>, current: &mut Current) -> SyncResult<()> {
         let mut ours: HashMap<String, String> = self.stored.config().await?.into_iter().map(|entry| (entry.key, entry.json)).collect();
         let value = |key: &str| incoming.iter().find(|(k, _)| k == key).map(|(_, json)| json.as_str());
         current.scheduler_version = value("schedVer").and_then(|json| json.trim().parse().ok()).unwrap_or(1);

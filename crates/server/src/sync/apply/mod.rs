@@ -6,7 +6,7 @@ mod rows;
 
 use super::context::Context;
 use super::error::SyncError;
-use super::finish::Failure;
+use super::error::SyncResult;
 use anki::wire::changes::Changes;
 use anki::wire::chunk::Chunk;
 use anki::wire::graves::Graves;
@@ -28,7 +28,7 @@ struct Applying<'a> {
 }
 
 /// Applies all pieces and answers the row counts that result. Stamps and facts that the changes touch are updated in `current`.
-pub(super) async fn all(cx: &Context, locked: &Locked, session: &Session, current: &mut Current, now_ms: i64) -> Result<Counts, Failure> {
+pub(super) async fn all(cx: &Context, locked: &Locked, session: &Session, current: &mut Current, now_ms: i64) -> SyncResult<Counts> {
     let schema = current.schema.clone();
     let mut applying = Applying {
         stored: Collection::within(&locked.tx, &schema),

@@ -1,5 +1,5 @@
 use super::Applying;
-use crate::sync::finish::Failure;
+use crate::sync::error::SyncResult;
 use anki::merge::{self, Stamp};
 use anki::model::{Card, Note};
 use anki::wire::chunk::Chunk;
@@ -8,7 +8,7 @@ use store::collection::StoredStamp;
 
 impl Applying<'_> {
     /// Stores the notes, cards and reviews that win over ours, a whole set at a time.
-    pub(super) async fn rows(&mut self, chunk: Chunk) -> Result<(), Failure> {
+    pub(super) async fn rows(&mut self, chunk: Chunk) -> SyncResult<()> {
         if !chunk.cards.is_empty() {
             self.put_cards(chunk.cards).await?;
         }
@@ -25,7 +25,7 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn put_cards(&mut self, cards: Vec<Card>) -> Result<(), Failure> {
+    async fn put_cards(&mut self, cards: Vec<Card>) -> SyncResult<()> {
         let ids: Vec<i64> = cards.iter().map(|card| card.id).collect();
         let existing = self.stored.card_stamps(&ids).await?;
         let mut decide = merge::Edits::new(stamps(&existing), self.client_usn, self.usn);
@@ -41,10 +41,10 @@ impl Applying<'_> {
         Ok(())
     }
 
-    async fn put_notes(&mut self, notes: Vec<Note>) -> Result<(), Failure> {
+    async fn put_notes(&mut self, notes: Vec<Note>) -> SyncResult<()> {
         let ids: Vec<i64> = notes.iter().map(|note| note.id).collect();
         let existing = self.stored.note_stamps(&ids).await?;
-        self.shapes.load(self.stored, &notes).await.map_err(Failure::Sync)?;
+        self.shapes.load(self.stored, &notes).await?;
         let mut decide = merge::Edits::new(stamps(&existing), self.client_usn, self.usn);
         let mut winners: HashMap<i64, Note> = HashMap::new();
         for mut note in notes {
