@@ -40,6 +40,7 @@ pub(super) async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<V
 fn store_contents(app: &App, account: i64, mut batch: UploadBatch<BufReader<File>>, known: &[MediaFile]) -> SyncResult<Vec<MediaWrite>> {
     let changes = batch.changes().to_vec();
     let mut writes = Vec::with_capacity(changes.len());
+    let mut new = app.media.begin(account)?;
     for change in &changes {
         let content = match &change.content {
             None => None,
@@ -51,12 +52,13 @@ fn store_contents(app: &App, account: i64, mut batch: UploadBatch<BufReader<File
                 let is_alone = changes.iter().filter(|other| other.name == change.name).count() == 1;
                 let content_key = match is_there && is_alone {
                     true => None,
-                    false => Some(app.media.put(account, &content.sha256, &mut batch.open(content)?)?),
+                    false => Some(new.add(&content.sha256, &mut batch.open(content)?)?),
                 };
                 Some(StoredContent { sha1, content_key, size: content.size.cast_signed() })
             }
         };
         writes.push(MediaWrite { name: change.name.clone(), content });
     }
+    new.finish()?;
     Ok(writes)
 }
