@@ -63,7 +63,7 @@ class OurSide(Djankiserv):
             self.database = FreshDatabase(url)
 
     def binary(self):
-        return str(RELEASE)
+        return os.environ.get("DJANKISERV_BIN") or str(RELEASE)
 
 
 class Side:

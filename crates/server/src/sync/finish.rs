@@ -46,8 +46,8 @@ impl From<SyncError> for Failure {
 }
 
 async fn commit(cx: &Context) -> Result<i64, Failure> {
-    let locked = cx.app.user.lock(cx.account).await?;
-    let Some(session) = locked.session(&cx.session_key).await? else {
+    let (locked, session) = cx.app.user.lock_with_session(cx.account, &cx.session_key).await?;
+    let Some(session) = session else {
         locked.tx.rollback().await?;
         // The answer of the first `finish` may have been lost on its way.
         return match cx.app.user.ended_session(cx.account, &cx.session_key).await? {
@@ -75,10 +75,7 @@ async fn commit(cx: &Context) -> Result<i64, Failure> {
     current.stamps.usn += 1;
     current.stamps.modified = modified;
     current.stamps.last_sync = modified;
-    locked.put_current(&current).await?;
-    locked.remember_finished(&session, modified, now_ms).await?;
-    locked.end_session().await?;
-    locked.tx.commit().await?;
+    locked.finish_session(&session, &current, now_ms).await?;
     tracing::info!(
         account = %cx.username, client = %cx.client.text, usn = current.stamps.usn, pieces = session.pieces, bytes = session.staged_bytes,
         ms = now_ms - session.started, "sync finished"

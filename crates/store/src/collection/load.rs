@@ -59,7 +59,7 @@ impl<'a> Load<'a> {
             tables::ALL.iter().find(|ddl| ddl.table.name == name).ok_or_else(|| StoreError::Internal(format!("no table {name}")))?;
         let tx = self.db.begin().await?;
         tx.script(&ddl.create.replace("{c}", self.schema)).await?;
-        let count = match tx.load(self.schema, ddl.table, rows).await {
+        let count = match tx.load(self.schema, ddl.table, rows, true).await {
             Ok(count) => count,
             Err(e) => {
                 tx.rollback().await?;

@@ -80,6 +80,12 @@ impl Db {
         Ok((Tx { inner }, answers.into_iter().map(wrap).collect()))
     }
 
+    /// Runs statements as one transaction, in one round trip, and answers how many rows each changed. Each sees what the ones before
+    /// it did. After an error of the last step the outcome is unknown, as with [`Tx::commit`].
+    pub async fn together(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        self.pool.together(statements).await
+    }
+
     /// Begins a read-only transaction that sees one moment throughout.
     pub async fn snapshot(&self) -> Result<Tx> {
         Ok(Tx { inner: self.pool.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await? })
@@ -145,7 +151,8 @@ impl Tx {
         self.inner.script(sql).await
     }
 
-    /// Loads rows made by [`RowEncoder`] into `schema.table`, as fast as the engine can. Answers the number of rows loaded.
+    /// Loads rows made by [`RowEncoder`] into `schema.table`, as fast as the engine can. Answers the number of rows loaded. `is_new` says
+    /// that this transaction has made the table.
     ///
     /// When the stream ends with an error, that error is returned and the transaction can only be rolled back.
     pub async fn load<E: From<StoreError>>(
@@ -153,8 +160,9 @@ impl Tx {
         schema: &str,
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
+        is_new: bool,
     ) -> Result<u64, E> {
-        self.inner.load(schema, table, rows).await
+        self.inner.load(schema, table, rows, is_new).await
     }
 
     /// Streams the rows of a query without collecting them.
@@ -165,6 +173,12 @@ impl Tx {
     /// Makes the changes durable and visible. After an error the outcome is unknown.
     pub async fn commit(self) -> Result<()> {
         self.inner.end("COMMIT").await
+    }
+
+    /// Runs the last statements and commits, all in one round trip. Answers how many rows each statement changed; when one fails,
+    /// everything is undone.
+    pub async fn commit_with(self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        self.inner.commit_with(statements).await
     }
 
     /// Undoes the changes and gives the connection back.
