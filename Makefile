@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run build install-deps test test-long lint deny fmt docs clean
+.PHONY: help run build install-deps test test-long bench lint deny fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: ## Run all tests: unit, database, program, real clients
 
 test-long: ## Run what takes longer too, and print a summary
 	scripts/test-long.sh
+
+bench: ## Measure the release build beside the official server
+	scripts/bench.sh
 
 lint: ## Check formatting, clippy, and the licences and sources of dependencies
 	scripts/lint.sh

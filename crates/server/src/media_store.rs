@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 /// A folder with a folder for each account.
 #[derive(Debug, Clone)]
@@ -18,6 +17,8 @@ pub struct MediaStore {
 
 /// Bytes copied at a time.
 const BLOCK: usize = 128 << 10;
+/// Files that are made durable side by side.
+const SYNCS_AT_ONCE: usize = 4;
 
 impl MediaStore {
     /// Uses a folder, which is made if it is missing.
@@ -29,33 +30,16 @@ impl MediaStore {
         Ok(Self { folder })
     }
 
-    /// Stores content durably and answers its key. Blocks.
+    /// Begins to store the contents of one request.
     ///
     /// # Errors
-    /// When reading or the disk fails; nothing is left then.
-    pub fn put(&self, account: i64, sha256: &[u8; 32], content: &mut impl Read) -> io::Result<String> {
-        let hash = hex::encode(sha256);
-        let (start, _) = hash.split_at(2);
-        let folder = self.account(account).join(start);
+    /// When the disk fails.
+    pub fn begin(&self, account: i64) -> io::Result<NewContents> {
+        // All in one folder, whichever it is: it has to be made durable too, and one is quicker than many.
+        let start = hex::encode(crate::random::bytes::<1>()?);
+        let folder = self.account(account).join(&start);
         fs::create_dir_all(&folder)?;
-        let mut file = NamedTempFile::new_in(&folder)?;
-        let mut block = vec![0; BLOCK];
-        loop {
-            match content.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => file.write_all(&block[..n])?,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        file.as_file().sync_all()?;
-        let key = format!("{start}/{hash}-{}", hex::encode(crate::random::bytes::<8>()?));
-        file.persist_noclobber(self.path(account, &key)).map_err(|e| e.error)?;
-        // The name must be as durable as the content, and so must the folders above it.
-        for folder in [&folder, &self.account(account), &self.folder] {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(key)
+        Ok(NewContents { store: self.clone(), account, start, files: Vec::new(), block: vec![0; BLOCK] })
     }
 
     /// Opens content for reading.
@@ -136,6 +120,77 @@ impl MediaStore {
     }
 }
 
+/// Contents on their way to the disk. Dropped before they are durable, they are removed again.
+#[derive(Debug)]
+pub struct NewContents {
+    store: MediaStore,
+    account: i64,
+    /// The first part of their keys, which is the name of their folder.
+    start: String,
+    files: Vec<(PathBuf, File)>,
+    block: Vec<u8>,
+}
+
+impl NewContents {
+    /// Writes content and answers its key. Blocks.
+    ///
+    /// # Errors
+    /// When reading or the disk fails.
+    pub fn add(&mut self, sha256: &[u8; 32], content: &mut impl Read) -> io::Result<String> {
+        let key = format!("{}/{}-{}", self.start, hex::encode(sha256), hex::encode(crate::random::bytes::<8>()?));
+        let path = self.store.path(self.account, &key);
+        let file = File::create_new(&path)?;
+        self.files.push((path, file.try_clone()?));
+        let mut file = file;
+        loop {
+            match content.read(&mut self.block) {
+                Ok(0) => return Ok(key),
+                Ok(n) => file.write_all(self.block.get(..n).unwrap_or_default())?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Makes everything durable: only then may a row name it. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails; nothing is left then.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        // The disk does several at once in the time of one.
+        let share = self.files.len().div_ceil(SYNCS_AT_ONCE);
+        std::thread::scope(|scope| {
+            let sync = |files: &[(PathBuf, File)]| files.iter().try_for_each(|(_, file)| file.sync_all());
+            let (first, others) = self.files.split_at(share);
+            let others: Vec<_> = others.chunks(share).map(|files| scope.spawn(move || sync(files))).collect();
+            let synced = sync(first);
+            others
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread died"))))
+                .fold(synced, Result::and)
+        })?;
+        // The names must be as durable as the contents, and so must the folders above them.
+        let account = self.store.account(self.account);
+        for folder in [&account.join(&self.start), &account, &self.store.folder] {
+            File::open(folder)?.sync_all()?;
+        }
+        self.files.clear();
+        Ok(())
+    }
+}
+
+impl Drop for NewContents {
+    fn drop(&mut self) {
+        for (path, _) in &self.files {
+            // What cannot be removed now is found by the sweep.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,8 +200,10 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let store = MediaStore::open(folder.path().join("media"))?;
         let content = vec![7; 300_000];
-        let first = store.put(5, &[1; 32], &mut content.as_slice())?;
-        let second = store.put(5, &[1; 32], &mut content.as_slice())?;
+        let mut new = store.begin(5)?;
+        let (first, second) = (new.add(&[1; 32], &mut content.as_slice())?, new.add(&[1; 32], &mut content.as_slice())?);
+        let more: Vec<String> = (0..9).map(|n| new.add(&[n; 32], &mut [n].as_slice())).collect::<io::Result<_>>()?;
+        new.finish()?;
         assert_ne!(first, second, "each write has a key of its own");
         let mut read = Vec::new();
         store.get(5, &first)?.read_to_end(&mut read)?;
@@ -154,7 +211,8 @@ mod tests {
         assert!(store.get(6, &first).is_err(), "another account's");
         assert_eq!(store.accounts()?, [5]);
         assert_eq!(store.keys_older_than(5, Duration::from_secs(3600))?, Vec::<String>::new());
-        assert_eq!(store.keys_older_than(5, Duration::ZERO)?.len(), 2);
+        assert_eq!(store.keys_older_than(5, Duration::ZERO)?.len(), 11);
+        more.iter().try_for_each(|key| store.delete(5, key))?;
         store.delete(5, &first)?;
         store.delete(5, &first)?;
         assert_eq!(store.keys_older_than(5, Duration::ZERO)?, [second]);
@@ -162,15 +220,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_write_is_found_and_removed() -> io::Result<()> {
+    fn what_is_not_finished_is_removed() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let store = MediaStore::open(folder.path().to_owned())?;
-        let key = store.put(5, &[1; 32], &mut &b"x"[..])?;
-        // As a crash in the middle of `put` leaves it.
-        NamedTempFile::new_in(folder.path().join("5/01"))?.keep().map_err(|e| e.error)?;
-        for old in store.keys_older_than(5, Duration::ZERO)?.iter().filter(|found| **found != key) {
-            store.delete(5, old)?;
-        }
+        let mut new = store.begin(5)?;
+        let key = new.add(&[1; 32], &mut &b"x"[..])?;
+        new.finish()?;
+        let mut given_up = store.begin(5)?;
+        given_up.add(&[2; 32], &mut &b"y"[..])?;
+        assert_eq!(store.keys_older_than(5, Duration::ZERO)?.len(), 2, "after a crash, the sweep would find it");
+        drop(given_up);
         assert_eq!(store.keys_older_than(5, Duration::ZERO)?, [key]);
         Ok(())
     }

@@ -82,7 +82,7 @@ fn harden(sqlite: &mut Connection, limits: &Limits, bytes: u64, stopped: &Arc<At
             looks == 0
         }),
     )?;
-    sqlite.execute_batch("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384; PRAGMA query_only = ON;")
+    sqlite.execute_batch("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -2048; PRAGMA query_only = ON;")
 }
 
 /// What a failure of SQLite says about the file.

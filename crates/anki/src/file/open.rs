@@ -38,6 +38,17 @@ impl CollectionFile {
     /// # Errors
     /// A refusal says what is wrong in words for the owner of the file, see [`FileError`].
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, FileError> {
+        let file = Self::open_unchecked(path, limits)?;
+        file.check()?;
+        Ok(file)
+    }
+
+    /// Opens a file as [`CollectionFile::open`] does, but leaves [`CollectionFile::check`] to the caller, who can read it meanwhile.
+    /// What was read must not be used before the file has been found good.
+    ///
+    /// # Errors
+    /// As [`CollectionFile::open`].
+    pub fn open_unchecked(path: &Path, limits: &Limits) -> Result<Self, FileError> {
         let bytes = inspect::header(path, limits)?;
         let connection = ReadConnection::open(path, bytes, limits)?;
         inspect::objects(&connection)?;
@@ -55,8 +66,15 @@ impl CollectionFile {
             _ => return Err(FileError::TooNew { version }),
         };
         inspect::require_tables(&connection, inspect::tables(schema))?;
-        inspect::quick_check(&connection, schema)?;
         Ok(Self { path: path.to_owned(), bytes, limits: limits.clone(), schema, stamps, repairs: Mutex::new(repairs) })
+    }
+
+    /// Looks for damage in all tables that are read.
+    ///
+    /// # Errors
+    /// When there is any.
+    pub fn check(&self) -> Result<(), FileError> {
+        inspect::quick_check(&self.connect()?, self.schema)
     }
 
     /// The layout that the file has.

@@ -302,7 +302,7 @@ fn begin(sqlite: &Connection, schema: Schema) -> rusqlite::Result<()> {
     sqlite.set_prepared_statement_cache_capacity(32);
     sqlite.execute_batch(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
-         PRAGMA cache_size = -65536; PRAGMA threads = 2; BEGIN EXCLUSIVE;",
+         PRAGMA cache_size = -16384; PRAGMA threads = 2; BEGIN EXCLUSIVE;",
     )?;
     tables::tables(schema).into_iter().try_for_each(|statements| sqlite.execute_batch(statements))
 }

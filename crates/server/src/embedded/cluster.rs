@@ -215,8 +215,10 @@ shared_buffers = 128MB
 effective_cache_size = 1GB
 work_mem = 16MB
 maintenance_work_mem = 128MB
+# An uploaded collection goes to the disk once instead of twice. Copies of this database are dumps, which do not need more.
+wal_level = minimal
+max_wal_senders = 0
 max_wal_size = 2GB
-wal_compression = on
 random_page_cost = 1.1
 max_locks_per_transaction = 256
 max_parallel_workers_per_gather = 0

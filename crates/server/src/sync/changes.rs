@@ -47,7 +47,8 @@ async fn parse(body: Vec<u8>) -> SyncResult<(Changes, Vec<u8>)> {
 /// What changed here since the client's last sync, apart from what the client has deleted by now.
 async fn ours(cx: &Context, session: &store::user_db::sessions::Session, schema: &str) -> SyncResult<Vec<u8>> {
     let deleted = graves::staged(cx, session).await?;
-    let tx = cx.app.user.db().snapshot().await?;
+    // The state comes on the same connection: whoever waits for a second one while holding one can wait for himself.
+    let (tx, state) = cx.app.user.snapshot(session.account).await?;
     let stored = Collection::within(&tx, schema);
     let since = session.client_usn;
     let (notetypes, decks, presets, tags) =
@@ -63,7 +64,6 @@ async fn ours(cx: &Context, session: &store::user_db::sessions::Session, schema:
     changes.decks.retain(|deck| !deleted.decks.contains(&deck.id));
     if !session.client_is_newer {
         changes.config = Some(stored.config().await?.into_iter().map(|entry| (entry.key, entry.json)).collect());
-        let state = cx.app.user.state(session.account).await?;
         changes.created = state.and_then(|s| s.current).map(|c| c.stamps.created);
     }
     tx.rollback().await?;

@@ -31,6 +31,8 @@ const LOT_BYTES: usize = 1 << 20;
 /// Worth its time: level 3 is what clients use themselves.
 const LEVEL: i32 = 3;
 const THREADS: u32 = 2;
+/// Bytes that a thread takes at a time. It holds several such in memory; by itself it would take four times as much.
+const JOB: u32 = 2 << 20;
 /// Bytes sent at a time.
 const PIECE: usize = 128 << 10;
 
@@ -154,6 +156,7 @@ pub(super) fn pack(path: &Path, mut target: NamedTempFile, compress: bool) -> st
     if compress {
         let mut encoder = zstd::Encoder::new(target.as_file_mut(), LEVEL)?;
         encoder.multithread(THREADS)?;
+        encoder.set_parameter(zstd::stream::raw::CParameter::JobSize(JOB))?;
         encoder.set_pledged_src_size(Some(size))?;
         let mut block = vec![0; 1 << 20];
         loop {

@@ -14,8 +14,8 @@ pub async fn finish(cx: &Context) -> SyncResult<Vec<u8>> {
 }
 
 async fn commit(cx: &Context) -> SyncResult<i64> {
-    let locked = cx.app.user.lock(cx.account).await?;
-    let Some(session) = locked.session(&cx.session_key).await? else {
+    let (locked, session) = cx.app.user.lock_with_session(cx.account, &cx.session_key).await?;
+    let Some(session) = session else {
         locked.tx.rollback().await?;
         // The answer of the first `finish` may have been lost on its way.
         return match cx.app.user.ended_session(cx.account, &cx.session_key).await? {
@@ -43,10 +43,7 @@ async fn commit(cx: &Context) -> SyncResult<i64> {
     current.stamps.usn += 1;
     current.stamps.modified = modified;
     current.stamps.last_sync = modified;
-    locked.put_current(&current).await?;
-    locked.remember_finished(&session, modified, now_ms).await?;
-    locked.end_session().await?;
-    locked.tx.commit().await?;
+    locked.finish_session(&session, &current, now_ms).await?;
     tracing::info!(
         account = %cx.username, client = %cx.client.text, usn = current.stamps.usn, pieces = session.pieces, bytes = session.staged_bytes,
         ms = now_ms - session.started, "sync finished"

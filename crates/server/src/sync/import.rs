@@ -26,7 +26,7 @@ const BLOCK: usize = 256 << 10;
 const LEASE: Duration = Duration::from_secs(120);
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
-/// An uploaded file that has been found to be a collection.
+/// An uploaded file that has been found to be a collection. Whether it is damaged has not been looked at.
 pub struct Upload {
     pub account: i64,
     pub username: String,
@@ -105,7 +105,7 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
 async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> Result<(), Refusal> {
     let now = app.clock.now_ms();
     let new = app.user.begin_generation(upload.account, "upload", now, now + LEASE.as_millis() as i64).await?;
-    let mut loading = std::pin::pin!(load(app, &upload.file, &new));
+    let mut loading = std::pin::pin!(check_and_load(app, &upload.file, &new));
     let mut lease = std::pin::pin!(keep_lease(app, &new));
     let deadline = tokio::time::sleep_until((upload.received + app.answer_import_after).into());
     let early = tokio::select! {
@@ -185,6 +185,8 @@ async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Resu
     let file = upload.file.clone();
     let (source, target) = (upload.spooled.path().to_owned(), kept_file(app, new));
     let (counts, scheduler) = tokio::task::spawn_blocking(move || {
+        // The load does this too, but may not have come to its end.
+        file.check()?;
         let mut counts = file.counts().map(|counts| Counts {
             notes: counts.notes.cast_signed(),
             cards: counts.cards.cast_signed(),
@@ -257,26 +259,31 @@ async fn keep_lease(app: &App, new: &NewGeneration) -> Refusal {
     }
 }
 
-/// Loads all tables, the three large ones side by side.
+/// Loads a file while it is looked through for damage. Damage ends the loading, and is what is told whatever else went wrong.
+async fn check_and_load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Result<Current, Refusal> {
+    let check = {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || file.check())
+    };
+    let check = async { Ok::<_, Refusal>(check.await??) };
+    let ((), loaded) = tokio::try_join!(check, async { Ok(load(app, file, new).await) })?;
+    loaded
+}
+
+/// Loads all tables, the three large ones and the small ones side by side.
 async fn load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Result<Current, Refusal> {
     let load = Load::new(app.user.db(), &new.schema);
-    // The small ones first: an object that cannot be read shows at once.
-    load.graves(rows(file, |file, out| file.graves()?.iter().try_for_each(|grave| out.row(|rows| rows.grave(grave))))).await?;
-    let notetypes =
-        load.notetypes(rows(file, |file, out| file.notetypes()?.iter().try_for_each(|o| out.row(|rows| rows.notetype(o))))).await?;
-    let decks = load.decks(rows(file, |file, out| file.decks()?.iter().try_for_each(|o| out.row(|rows| rows.deck(o))))).await?;
-    let presets = load.presets(rows(file, |file, out| file.presets()?.iter().try_for_each(|o| out.row(|rows| rows.preset(o))))).await?;
-    load.tags(rows(file, |file, out| file.tags()?.iter().try_for_each(|o| out.row(|rows| rows.tag(o))))).await?;
-    load.config(rows(file, |file, out| file.config()?.iter().try_for_each(|o| out.row(|rows| rows.config(o))))).await?;
-    let (revlog, notes, cards) = tokio::try_join!(
+    let facts = {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || Ok::<_, FileError>((file.scheduler()?, file.counts()?)))
+    };
+    let ((notetypes, decks, presets), revlog, notes, cards) = tokio::try_join!(
+        load_objects(&load, file),
         load.reviews(rows(file, |file, out| file.for_each_review(|review| out.row(|rows| rows.review(review))))),
         load.notes(rows(file, |file, out| file.for_each_note(|note| out.row(|rows| rows.note(note))))),
         load.cards(rows(file, |file, out| file.for_each_card(|card| out.row(|rows| rows.card(card))))),
     )?;
-    let (scheduler, counts) = {
-        let file = file.clone();
-        tokio::task::spawn_blocking(move || Ok::<_, FileError>((file.scheduler()?, file.counts()?))).await??
-    };
+    let (scheduler, counts) = facts.await??;
     if (counts.reviews, counts.notes, counts.cards) != (revlog, notes, cards) {
         return Err(SyncError::internal(format!("of {counts:?} only {notes} notes, {cards} cards and {revlog} reviews were loaded")).into());
     }
@@ -297,6 +304,18 @@ async fn load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Res
             presets: count(presets),
         },
     })
+}
+
+/// Loads the small tables, one after the other. Answers how many notetypes, decks and presets there are.
+async fn load_objects(load: &Load<'_>, file: &Arc<CollectionFile>) -> Result<(u64, u64, u64), Refusal> {
+    load.graves(rows(file, |file, out| file.graves()?.iter().try_for_each(|grave| out.row(|rows| rows.grave(grave))))).await?;
+    let notetypes =
+        load.notetypes(rows(file, |file, out| file.notetypes()?.iter().try_for_each(|o| out.row(|rows| rows.notetype(o))))).await?;
+    let decks = load.decks(rows(file, |file, out| file.decks()?.iter().try_for_each(|o| out.row(|rows| rows.deck(o))))).await?;
+    let presets = load.presets(rows(file, |file, out| file.presets()?.iter().try_for_each(|o| out.row(|rows| rows.preset(o))))).await?;
+    load.tags(rows(file, |file, out| file.tags()?.iter().try_for_each(|o| out.row(|rows| rows.tag(o))))).await?;
+    load.config(rows(file, |file, out| file.config()?.iter().try_for_each(|o| out.row(|rows| rows.config(o))))).await?;
+    Ok((notetypes, decks, presets))
 }
 
 /// Reads one table of the file on a thread of its own and hands its rows over in blocks.

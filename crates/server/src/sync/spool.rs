@@ -28,8 +28,10 @@ pub struct Spooled {
 const BLOCK: usize = 256 << 10;
 /// The largest window that a zstd frame may ask memory for, as a power of two. Clients use up to 2^23.
 const WINDOW_LOG_MAX: u32 = 25;
-/// From here on decompressing takes so long that it must not hold up other requests of the same thread.
+/// From here on decompressing takes so long that it must not hold up other requests of the same thread: bytes that come in, and bytes
+/// that come out.
 const INLINE_LIMIT: usize = 64 << 10;
+const INLINE_OUTPUT: usize = 256 << 10;
 
 /// Collects a body in memory.
 ///
@@ -50,13 +52,40 @@ pub async fn into_memory(chunks: impl Stream<Item = SyncResult<Bytes>>, compress
     if compression == Compression::None {
         return Ok(body.into());
     }
+    if body.len() <= INLINE_LIMIT
+        && let Some(out) = unpack_little(&body, compression)?
+    {
+        return if out.len() as u64 > limit { Err(over(limit)) } else { Ok(out) };
+    }
     let decompress = move || {
         let mut out = Vec::new();
         copy(decoder(body.reader(), compression)?, &mut out, limit)?;
         Ok(out)
     };
-    // A few bytes can unpack to many, so only what cannot be much is done here and now.
-    if limit <= INLINE_LIMIT as u64 { decompress() } else { tokio::task::spawn_blocking(decompress).await? }
+    tokio::task::spawn_blocking(decompress).await?
+}
+
+/// Unpacks what does not become much. A few bytes can unpack to many, so nothing comes back for what does.
+fn unpack_little(body: &[u8], compression: Compression) -> SyncResult<Option<Vec<u8>>> {
+    let mut out = Vec::new();
+    let most = INLINE_OUTPUT as u64 + 1;
+    let read = match compression {
+        Compression::None => return Ok(Some(body.to_vec())),
+        Compression::Gzip => flate2::bufread::MultiGzDecoder::new(body).take(most).read_to_end(&mut out),
+        Compression::Zstd => zstd_decoder(body)?.take(most).read_to_end(&mut out),
+    };
+    read.map_err(|e| broken(&e))?;
+    Ok((out.len() <= INLINE_OUTPUT).then_some(out))
+}
+
+fn broken(error: &io::Error) -> SyncError {
+    SyncError::bad_request(format!("the body does not decompress: {error}"))
+}
+
+fn zstd_decoder<R: BufRead>(source: R) -> SyncResult<zstd::Decoder<'static, R>> {
+    let mut decoder = zstd::Decoder::with_buffer(source).map_err(|e| SyncError::internal(e.to_string()))?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(|e| SyncError::internal(e.to_string()))?;
+    Ok(decoder)
 }
 
 /// Writes a body to a temporary file in `folder`, decompressing it while it arrives.
@@ -122,12 +151,7 @@ fn decoder(source: impl Read + Send + 'static, compression: Compression) -> Sync
     Ok(match compression {
         Compression::None => Box::new(source),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BLOCK, source))),
-        Compression::Zstd => {
-            let mut decoder =
-                zstd::Decoder::with_buffer(BufReader::with_capacity(BLOCK, source)).map_err(|e| SyncError::internal(e.to_string()))?;
-            decoder.window_log_max(WINDOW_LOG_MAX).map_err(|e| SyncError::internal(e.to_string()))?;
-            Box::new(decoder)
-        }
+        Compression::Zstd => Box::new(zstd_decoder(BufReader::with_capacity(BLOCK, source))?),
     })
 }
 
@@ -138,7 +162,7 @@ fn copy(source: Box<dyn Read>, target: &mut impl Write, limit: u64) -> SyncResul
         let block = match source.fill_buf() {
             Ok(block) => block,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(SyncError::bad_request(format!("the body does not decompress: {e}"))),
+            Err(e) => return Err(broken(&e)),
         };
         if block.is_empty() {
             return Ok(size);

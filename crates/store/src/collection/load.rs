@@ -73,7 +73,7 @@ impl<'a> Load<'a> {
     async fn fill<E: From<StoreError>>(&self, ddl: &Ddl, rows: impl Stream<Item = Result<Bytes, E>>) -> Result<u64, E> {
         let tx = self.db.begin().await?;
         tx.create_table(self.schema, ddl.table, ddl.columns).await?;
-        let count = match tx.load(self.schema, ddl.table, rows).await {
+        let count = match tx.load(self.schema, ddl.table, rows, true).await {
             Ok(count) => count,
             Err(e) => {
                 // If this fails too, the connection is gone, and the transaction with it.

@@ -120,6 +120,13 @@ impl Db {
         })
     }
 
+    /// Runs statements as one transaction, in one round trip, and answers how many rows each changed. Each sees what the ones before
+    /// it did. After an error of the last step the outcome is unknown, as with [`Tx::commit`].
+    pub async fn together(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        let together = || async { engine!(Pool, &self.pool, pool => pool.together(statements.clone()).await) };
+        repeat("statements", together).await
+    }
+
     /// Begins a read-only transaction that sees one moment throughout.
     pub async fn snapshot(&self) -> Result<Tx> {
         engine!(Pool, &self.pool, pool => Ok(pool.snapshot().await?.into()))
@@ -189,7 +196,8 @@ impl Tx {
         engine!(TxOf, &self.inner, tx => tx.create_table(schema, table, columns).await)
     }
 
-    /// Loads rows made by [`RowEncoder`] into `schema.table`, as fast as the engine can. Answers the number of rows loaded.
+    /// Loads rows made by [`RowEncoder`] into `schema.table`, as fast as the engine can. Answers the number of rows loaded. `is_new` says
+    /// that this transaction has made the table.
     ///
     /// When the stream ends with an error, that error is returned and the transaction can only be rolled back.
     pub async fn load<E: From<StoreError>>(
@@ -197,8 +205,9 @@ impl Tx {
         schema: &str,
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
+        is_new: bool,
     ) -> Result<u64, E> {
-        engine!(TxOf, &self.inner, tx => tx.load(schema, table, rows).await)
+        engine!(TxOf, &self.inner, tx => tx.load(schema, table, rows, is_new).await)
     }
 
     /// Adds the keys and indexes that a loaded table does not have yet, and the planner's statistics. Commits where DDL does.
@@ -217,6 +226,12 @@ impl Tx {
     /// Makes the changes durable and visible. After an error the outcome is unknown.
     pub async fn commit(self) -> Result<()> {
         engine!(TxOf, self.inner, tx => tx.end("COMMIT").await)
+    }
+
+    /// Runs the last statements and commits, all in one round trip. Answers how many rows each statement changed; when one fails,
+    /// everything is undone.
+    pub async fn commit_with(self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        engine!(TxOf, self.inner, tx => tx.commit_with(statements).await)
     }
 
     /// Undoes the changes and gives the connection back.

@@ -5,13 +5,14 @@ use super::value::{escape_text, unescape_text};
 use super::{ConnectTo, Host, Value};
 use crate::error::{Result, StoreError};
 use bytes::{Bytes, BytesMut};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime};
+use futures_util::future::join_all;
 use futures_util::{SinkExt, Stream, StreamExt, pin_mut};
 use std::fmt::Write as _;
 use std::time::Duration;
-use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{NoTls, Statement};
 
 /// The schema of the tables that are not a collection's.
 const SHARED_SCHEMA: &str = "djankiserv";
@@ -26,6 +27,8 @@ const SESSION_SETTINGS: &str = "SET lock_timeout = '10s'; SET idle_in_transactio
 /// Rows and bytes that go into one INSERT.
 const BATCH_ROWS: usize = 5_000;
 const BATCH_BYTES: usize = 8 << 20;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 #[derive(Clone)]
 pub(super) struct Pool {
@@ -58,6 +61,8 @@ impl Pool {
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(to.max_connections)
+            // The one used last: its backend has in memory what the next request is likely to need.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))
@@ -139,14 +144,25 @@ impl Pool {
     pub(super) async fn begin_with(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<(Tx, Vec<Vec<Row>>)> {
         let tx = Tx { client: Some(self.get().await?.client) };
         let client = tx.client()?;
+        let ready = ready(client, statements).await?;
         // Sent together: the connection pipelines them in this order.
-        let (begun, answers) = futures_util::join!(
-            client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
-            futures_util::future::join_all(statements.into_iter().map(|(sql, params)| query(client, sql, params)))
-        );
+        let (begun, answers) = futures_util::join!(client.batch_execute(BEGIN), join_all(ready.iter().map(|one| one.query(client))));
         begun.map_err(error)?;
         let answers = answers.into_iter().collect::<Result<_>>()?;
         Ok((tx, answers))
+    }
+
+    pub(super) async fn together(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        let mut tx = Tx { client: Some(self.get().await?.client) };
+        let client = tx.client()?;
+        let ready = ready(client, statements).await?;
+        let (begun, changed, committed) = futures_util::join!(
+            client.batch_execute(BEGIN),
+            join_all(ready.iter().map(|one| one.execute(client))),
+            client.batch_execute("COMMIT")
+        );
+        begun.map_err(error)?;
+        tx.ended(changed, committed)
     }
 
     pub(super) fn usage(&self) -> (usize, usize) {
@@ -256,8 +272,11 @@ impl Tx {
         schema: &str,
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
+        is_new: bool,
     ) -> Result<u64, E> {
-        let sql = translate(&format!("COPY {schema}.{} ({}) FROM STDIN", table.name, table.column_list()));
+        // Rows that are frozen from the start do not have to be written again when they are first read, and later by a vacuum.
+        let how = if is_new { " (FREEZE)" } else { "" };
+        let sql = translate(&format!("COPY {schema}.{} ({}) FROM STDIN{how}", table.name, table.column_list()));
         let sink = self.client()?.copy_in::<_, Bytes>(&sql).await.map_err(error)?;
         pin_mut!(sink, rows);
         while let Some(chunk) = rows.next().await {
@@ -265,6 +284,22 @@ impl Tx {
             sink.send(chunk?).await.map_err(error)?;
         }
         Ok(sink.finish().await.map_err(error)?)
+    }
+
+    pub(super) async fn commit_with(mut self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        let client = self.client()?;
+        let ready = ready(client, statements).await?;
+        let (changed, committed) =
+            futures_util::join!(join_all(ready.iter().map(|one| one.execute(client))), client.batch_execute("COMMIT"));
+        self.ended(changed, committed)
+    }
+
+    /// What came of statements that were sent together with their COMMIT. After one that failed, it has rolled back, without an error.
+    fn ended(&mut self, changed: Vec<Result<u64>>, committed: Result<(), tokio_postgres::Error>) -> Result<Vec<u64>> {
+        let changed = changed.into_iter().collect::<Result<_>>()?;
+        committed.map_err(error)?;
+        drop(self.client.take());
+        Ok(changed)
     }
 
     pub(super) async fn end(mut self, how: &str) -> Result<()> {
@@ -285,14 +320,73 @@ impl Drop for Tx {
 }
 
 async fn query(client: &Object, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-    let typed: Vec<(&(dyn ToSql + Sync), Type)> = params.iter().map(|v| (v as &(dyn ToSql + Sync), value_type(v))).collect();
-    let rows = client.query_typed(&translate(sql), &typed).await.map_err(error)?;
-    Ok(rows.into_iter().map(Row).collect())
+    Ready::new(client, sql, params).await?.query(client).await
 }
 
 async fn execute(client: &Object, sql: &str, params: Vec<Value>) -> Result<u64> {
-    let typed: Vec<(&(dyn ToSql + Sync), Type)> = params.iter().map(|v| (v as &(dyn ToSql + Sync), value_type(v))).collect();
-    client.execute_typed(&translate(sql), &typed).await.map_err(error)
+    Ready::new(client, sql, params).await?.execute(client).await
+}
+
+/// Makes statements ready one after the other. Only ready ones can be sent in a fixed order.
+async fn ready(client: &Object, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<Ready>> {
+    let mut ready = Vec::with_capacity(statements.len());
+    for (sql, params) in statements {
+        ready.push(Ready::new(client, sql, params).await?);
+    }
+    Ok(ready)
+}
+
+/// A statement that can be sent at once.
+struct Ready {
+    how: How,
+    params: Vec<Value>,
+}
+
+enum How {
+    Planned(Statement),
+    Text(String),
+}
+
+impl Ready {
+    /// Statements about shared tables only are few and come with every request, so each connection keeps them planned. Those of
+    /// collections would grow with the number of users.
+    async fn new(client: &Object, sql: &str, params: Vec<Value>) -> Result<Self> {
+        let text = translate(sql);
+        let how = if is_shared(sql) {
+            let types: Vec<Type> = params.iter().map(value_type).collect();
+            How::Planned(client.prepare_typed_cached(&text, &types).await.map_err(error)?)
+        } else {
+            How::Text(text)
+        };
+        Ok(Self { how, params })
+    }
+
+    async fn query(&self, client: &Object) -> Result<Vec<Row>> {
+        let rows = match &self.how {
+            How::Planned(statement) => client.query(statement, &self.values()).await,
+            How::Text(sql) => client.query_typed(sql, &self.typed()).await,
+        };
+        Ok(rows.map_err(error)?.into_iter().map(Row).collect())
+    }
+
+    async fn execute(&self, client: &Object) -> Result<u64> {
+        match &self.how {
+            How::Planned(statement) => client.execute(statement, &self.values()).await.map_err(error),
+            How::Text(sql) => client.execute_typed(sql, &self.typed()).await.map_err(error),
+        }
+    }
+
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.params.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    }
+
+    fn typed(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        self.params.iter().map(|value| (value as &(dyn ToSql + Sync), value_type(value))).collect()
+    }
+}
+
+fn is_shared(sql: &str) -> bool {
+    sql.contains("{s}.") && !sql.contains("djs_")
 }
 
 impl Row {
@@ -530,6 +624,14 @@ mod tests {
             translate("SELECT a FROM {s}.t WHERE b = ? AND c IN ?? AND d NOT IN ?? AND e = ?"),
             "SELECT a FROM djankiserv.t WHERE b = $1 AND c = ANY($2) AND d <> ALL($3) AND e = $4"
         );
+    }
+
+    #[test]
+    fn only_statements_without_a_collection_are_kept() {
+        assert!(is_shared("SELECT 1 FROM {s}.generations WHERE account = ?"));
+        assert!(!is_shared("SELECT 1 FROM djs_5_1.cards"));
+        assert!(!is_shared("SELECT 1 FROM {s}.generations JOIN djs_5_1.cards ON true"));
+        assert!(!is_shared("SELECT 1"));
     }
 
     #[test]

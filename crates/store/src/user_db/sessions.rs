@@ -1,6 +1,7 @@
 //! The running sync of an account: one row, made by `start` and gone with `finish` or `abort`.
 
-use super::{Locked, UserDb};
+use super::state::put_current;
+use super::{Current, Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
@@ -65,7 +66,18 @@ const COLUMNS: &str = "s.account, s.session_key, s.host_key, s.client, s.generat
      s.client_is_newer, s.started, s.last_seen, s.pieces, s.staged_bytes, s.staged_graves, s.notetype_shapes, s.send_position, s.verdict, \
      s.expected_counts";
 
+const END_SESSION: &str = "DELETE FROM {s}.sync_sessions WHERE account = ?";
+const END_STAGING: &str = "DELETE FROM {s}.sync_staged WHERE account = ?";
+
 impl UserDb {
+    /// Takes the collection's lock, as [`UserDb::lock`], and reads the running sync with that session key under it.
+    pub async fn lock_with_session(&self, account: i64, session_key: &str) -> Result<(Locked, Option<Session>)> {
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.sync_sessions s WHERE s.account = ? AND s.session_key = ?");
+        let (locked, answer) = self.lock_and_read(account, vec![(&sql, params![account, session_key])]).await?;
+        let session = answer.first().and_then(|rows| rows.first()).map(from_row).transpose()?;
+        Ok((locked, session))
+    }
+
     /// The running sync with that session key, and the schema it works on. None when there is no such sync (any more).
     pub async fn session(&self, account: i64, session_key: &str) -> Result<Option<(Session, String)>> {
         let sql = format!(
@@ -156,15 +168,28 @@ impl UserDb {
 
 impl Locked {
     /// Makes `session` the running sync, in place of whatever ran before. Commits.
+    ///
+    /// That one was taken over is remembered, so that a late `abort` of it does not end the one that follows.
     pub async fn start_session(self, session: &Session) -> Result<()> {
-        self.supersede_session(session.started).await?;
-        self.tx
-            .execute(
+        let account = session.account;
+        let statements = vec![
+            (
+                "DELETE FROM {s}.sync_finished WHERE account = ? AND session_key IN (SELECT session_key FROM {s}.sync_sessions WHERE account = ?)",
+                params![account, account],
+            ),
+            (
+                "INSERT INTO {s}.sync_finished (account, session_key, host_key, modified, ended) \
+                 SELECT account, session_key, host_key, 0, ? FROM {s}.sync_sessions WHERE account = ?",
+                params![session.started, account],
+            ),
+            (END_SESSION, params![account]),
+            (END_STAGING, params![account]),
+            (
                 "INSERT INTO {s}.sync_sessions (account, session_key, host_key, client, generation, base_modified, base_usn, client_usn, \
                  client_is_newer, started, last_seen, pieces, staged_bytes, staged_graves, notetype_shapes, send_position, verdict, expected_counts) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 'none', '')",
                 params![
-                    session.account,
+                    account,
                     session.session_key.as_str(),
                     session.host_key.as_str(),
                     session.client.as_str(),
@@ -176,45 +201,33 @@ impl Locked {
                     session.started,
                     session.last_seen
                 ],
-            )
-            .await?;
-        self.tx.commit().await
+            ),
+        ];
+        self.tx.commit_with(statements).await.map(drop)
     }
 
-    /// The running sync with that session key, seen under the lock.
-    pub async fn session(&self, session_key: &str) -> Result<Option<Session>> {
-        let sql = format!("SELECT {COLUMNS} FROM {{s}}.sync_sessions s WHERE s.account = ? AND s.session_key = ?");
-        self.tx.query_opt(&sql, params![self.state.account, session_key]).await?.as_ref().map(from_row).transpose()
+    /// Ends the running sync, which has been applied: writes what has become of the collection and remembers the stamp, so that a
+    /// repeated `finish` gets the same answer. Commits.
+    pub async fn finish_session(self, session: &Session, current: &Current, now_ms: i64) -> Result<()> {
+        let account = self.state.account;
+        let key = session.session_key.as_str();
+        let statements = vec![
+            put_current(account, current),
+            ("DELETE FROM {s}.sync_finished WHERE account = ? AND session_key = ?", params![account, key]),
+            (
+                "INSERT INTO {s}.sync_finished (account, session_key, host_key, modified, ended) VALUES (?, ?, ?, ?, ?)",
+                params![account, key, session.host_key.as_str(), current.stamps.modified, now_ms],
+            ),
+            (END_SESSION, params![account]),
+            (END_STAGING, params![account]),
+        ];
+        self.tx.commit_with(statements).await.map(drop)
     }
 
     /// Removes the running sync and what it staged.
     pub async fn end_session(&self) -> Result<()> {
-        self.tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ?", params![self.state.account]).await?;
-        self.tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![self.state.account]).await.map(drop)
-    }
-
-    /// Remembers with which stamp a sync finished, so that a repeated `finish` gets the same answer.
-    pub async fn remember_finished(&self, session: &Session, modified: i64, now_ms: i64) -> Result<()> {
-        self.remember_ended(&session.session_key, &session.host_key, modified, now_ms).await
-    }
-
-    /// Ends the running sync and remembers that it was taken over, so that a late `abort` of it does not end the one that follows.
-    async fn supersede_session(&self, now_ms: i64) -> Result<()> {
-        let sql = format!("SELECT {COLUMNS} FROM {{s}}.sync_sessions s WHERE s.account = ?");
-        if let Some(row) = self.tx.query_opt(&sql, params![self.state.account]).await? {
-            let old = from_row(&row)?;
-            self.end_session().await?;
-            self.remember_ended(&old.session_key, &old.host_key, 0, now_ms).await?;
-        }
-        Ok(())
-    }
-
-    async fn remember_ended(&self, session_key: &str, host_key: &str, modified: i64, now_ms: i64) -> Result<()> {
-        let account = self.state.account;
-        let sql = "DELETE FROM {s}.sync_finished WHERE account = ? AND session_key = ?";
-        self.tx.execute(sql, params![account, session_key]).await?;
-        let sql = "INSERT INTO {s}.sync_finished (account, session_key, host_key, modified, ended) VALUES (?, ?, ?, ?, ?)";
-        self.tx.execute(sql, params![account, session_key, host_key, modified, now_ms]).await.map(drop)
+        self.tx.execute(END_SESSION, params![self.state.account]).await?;
+        self.tx.execute(END_STAGING, params![self.state.account]).await.map(drop)
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::UserDb;
 use super::sessions::Session;
-use crate::engine::{Kind, Row, Table, Tx, Value};
+use crate::engine::{Row, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
-use crate::repeat::repeat;
 
 /// What a piece holds. The bytes are made and read by the sync surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,54 +36,38 @@ impl PieceKind {
 /// Pieces read at a time, so that a large sync does not have to fit into memory.
 const PAGE: i64 = 16;
 
-const TABLE: Table = Table {
-    name: "sync_staged",
-    columns: &[("account", Kind::Int), ("number", Kind::Int), ("kind", Kind::Text), ("body", Kind::Bytes)],
-    key: &["account", "number"],
-};
-
 impl UserDb {
     /// Appends pieces and counts them in the session's row, in one transaction. `session` is what the caller has read before, with
     /// `staged_graves` and `notetype_shapes` as they shall be afterwards.
     ///
     /// False when the sync is no longer running, or another request of it came in between: nothing was staged then.
     pub async fn stage(&self, session: &Session, kind: PieceKind, pieces: Vec<Vec<u8>>, now_ms: i64) -> Result<bool> {
-        repeat("staging", || self.try_stage(session, kind, &pieces, now_ms)).await
-    }
-
-    async fn try_stage(&self, session: &Session, kind: PieceKind, pieces: &[Vec<u8>], now_ms: i64) -> Result<bool> {
         let bytes: usize = pieces.iter().map(Vec::len).sum();
         let count = i32::try_from(pieces.len()).map_err(|_| StoreError::Internal("too many pieces".into()))?;
-        let (tx, _) = self.db.begin_with(vec![]).await?;
+        let (account, key) = (session.account, session.session_key.as_str());
         // A verdict was about what had been staged before, so it does not hold any more.
-        let changed = tx
-            .execute(
-                "UPDATE {s}.sync_sessions SET pieces = pieces + ?, staged_bytes = staged_bytes + ?, staged_graves = ?, notetype_shapes = ?, \
-                 last_seen = ?, verdict = CASE WHEN verdict = 'none' THEN 'none' ELSE 'stale' END WHERE account = ? AND session_key = ? AND pieces = ?",
-                params![
-                    count,
-                    bytes as i64,
-                    session.staged_graves,
-                    session.notetype_shapes.as_str(),
-                    now_ms,
-                    session.account,
-                    session.session_key.as_str(),
-                    session.pieces
-                ],
-            )
-            .await?;
-        if changed != 1 {
-            tx.rollback().await?;
-            return Ok(false);
+        let count_pieces = (
+            "UPDATE {s}.sync_sessions SET pieces = pieces + ?, staged_bytes = staged_bytes + ?, staged_graves = ?, notetype_shapes = ?, \
+             last_seen = ?, verdict = CASE WHEN verdict = 'none' THEN 'none' ELSE 'stale' END WHERE account = ? AND session_key = ? AND pieces = ?",
+            params![count, bytes as i64, session.staged_graves, session.notetype_shapes.as_str(), now_ms, account, key, session.pieces],
+        );
+        // Writes nothing when the first statement found nothing to count.
+        let insert = "INSERT INTO {s}.sync_staged (account, number, kind, body) \
+                      SELECT account, ?, ?, ? FROM {s}.sync_sessions WHERE account = ? AND session_key = ? AND pieces = ?";
+        let mut statements = vec![count_pieces];
+        for (body, number) in pieces.into_iter().zip(session.pieces..) {
+            statements.push((insert, params![number, kind.name(), body, account, key, session.pieces + count]));
         }
-        let rows = pieces
-            .iter()
-            .zip(session.pieces..)
-            .map(|(body, number)| params![session.account, number, kind.name(), body.as_slice()])
-            .collect();
-        tx.insert_new("{s}", &TABLE, rows).await?;
-        tx.commit().await?;
-        Ok(true)
+        let changed = match self.db.together(statements).await {
+            // As many pieces came in between, under the same numbers.
+            Err(StoreError::AlreadyExists(_)) => return Ok(false),
+            changed => changed?,
+        };
+        match (changed.first(), changed.iter().all(|one| *one == 1)) {
+            (Some(1), true) => Ok(true),
+            (Some(1), false) => Err(StoreError::Internal("a piece was counted but not staged".into())),
+            _ => Ok(false),
+        }
     }
 
     /// The staged graves, or None when the sync is no longer running.

@@ -1,7 +1,7 @@
 //! What is known of a collection without looking into it, and its lock.
 
 use super::{GenerationState, UserDb};
-use crate::engine::{Row, Tx};
+use crate::engine::{Row, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
 use crate::repeat::repeat;
@@ -98,21 +98,25 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Busy`] when somebody else holds it for longer; [`StoreError::Unavailable`] when there is no such row.
     pub async fn lock(&self, account: i64) -> Result<Locked> {
+        Ok(self.lock_and_read(account, vec![]).await?.0)
+    }
+
+    /// Takes the lock and runs statements under it, in one round trip.
+    pub(super) async fn lock_and_read(&self, account: i64, statements: Vec<(&str, Vec<Value>)>) -> Result<(Locked, Vec<Vec<Row>>)> {
         // The second statement sees what was committed by whoever held the lock before.
         let state = format!("SELECT {COLUMNS} {FROM}");
-        let (tx, answers) = self
-            .db
-            .begin_with(vec![
-                ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
-                (&state, params![account]),
-            ])
-            .await?;
-        let Some(row) = answers.last().and_then(|rows| rows.first()) else {
+        let mut all = vec![
+            ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
+            (state.as_str(), params![account]),
+        ];
+        all.extend(statements);
+        let (tx, mut answers) = self.db.begin_with(all).await?;
+        let Some(row) = answers.get(1).and_then(|rows| rows.first()) else {
             tx.rollback().await?;
             return Err(StoreError::Unavailable("the account has no collection row yet; logging in again makes it".into()));
         };
         let state = from_row(account, row)?;
-        Ok(Locked { tx, state })
+        Ok((Locked { tx, state }, answers.split_off(2)))
     }
 }
 
@@ -127,31 +131,8 @@ impl Locked {
 
     /// Writes the stamps, counters and scheduler facts of the current generation.
     pub async fn put_current(&self, current: &Current) -> Result<()> {
-        let Current { stamps, counts, .. } = current;
-        self.tx
-            .execute(
-                "UPDATE {s}.generations SET crt = ?, modified = ?, schema_modified = ?, usn = ?, last_sync = ?, scheduler_version = ?, \
-                 creation_offset = ?, notes = ?, cards = ?, revlog = ?, notetypes = ?, decks = ?, presets = ? WHERE account = ? AND number = ?",
-                params![
-                    stamps.created,
-                    stamps.modified,
-                    stamps.schema_modified,
-                    stamps.usn,
-                    stamps.last_sync,
-                    current.scheduler_version,
-                    current.creation_offset,
-                    counts.notes,
-                    counts.cards,
-                    counts.revlog,
-                    counts.notetypes,
-                    counts.decks,
-                    counts.presets,
-                    self.state.account,
-                    current.number
-                ],
-            )
-            .await
-            .map(drop)
+        let (sql, params) = put_current(self.state.account, current);
+        self.tx.execute(sql, params).await.map(drop)
     }
 
     /// Remembers under which schema stamp a client was ahead of us.
@@ -161,6 +142,31 @@ impl Locked {
             .await
             .map(drop)
     }
+}
+
+/// The statement that writes the stamps, counters and scheduler facts of a generation.
+pub(super) fn put_current(account: i64, current: &Current) -> (&'static str, Vec<Value>) {
+    let Current { stamps, counts, .. } = current;
+    let sql = "UPDATE {s}.generations SET crt = ?, modified = ?, schema_modified = ?, usn = ?, last_sync = ?, scheduler_version = ?, \
+               creation_offset = ?, notes = ?, cards = ?, revlog = ?, notetypes = ?, decks = ?, presets = ? WHERE account = ? AND number = ?";
+    let params = params![
+        stamps.created,
+        stamps.modified,
+        stamps.schema_modified,
+        stamps.usn,
+        stamps.last_sync,
+        current.scheduler_version,
+        current.creation_offset,
+        counts.notes,
+        counts.cards,
+        counts.revlog,
+        counts.notetypes,
+        counts.decks,
+        counts.presets,
+        account,
+        current.number
+    ];
+    (sql, params)
 }
 
 fn from_row(account: i64, row: &Row) -> Result<CollectionState> {

@@ -62,12 +62,12 @@ async fn a_load_is_all_or_nothing() {
     };
     let tx = db.begin().await.unwrap();
     let broken = futures_util::stream::iter([block(0..500), Err(StoreError::Internal("the file is damaged".into()))]);
-    let error = tx.load("{s}", &TABLE, broken).await.unwrap_err();
+    let error = tx.load("{s}", &TABLE, broken, false).await.unwrap_err();
     assert!(error.to_string().contains("the file is damaged"), "{error}");
     tx.rollback().await.unwrap();
     assert_eq!(names(&db).await.len(), 0);
     let tx = db.begin().await.unwrap();
-    assert_eq!(tx.load("{s}", &TABLE, futures_util::stream::iter([block(0..500), block(500..501)])).await.unwrap(), 501);
+    assert_eq!(tx.load("{s}", &TABLE, futures_util::stream::iter([block(0..500), block(500..501)]), false).await.unwrap(), 501);
     tx.commit().await.unwrap();
     assert_eq!(names(&db).await[500], (500, "a\tb\\\n\0".to_owned()));
 }

@@ -23,7 +23,7 @@ async fn load(db: &Db, rows: &[(i64, i64, &str)]) -> Result<u64, StoreError> {
     let mut encoder = RowEncoder::default();
     rows.iter().for_each(|(id, small, name)| encoder.int(*id).int(*small).text(name).bytes(Some(name.as_bytes())).end_row());
     let tx = db.begin().await?;
-    let count = tx.load("{s}", &TABLE, futures_util::stream::iter([Ok::<Bytes, StoreError>(encoder.take())])).await?;
+    let count = tx.load("{s}", &TABLE, futures_util::stream::iter([Ok::<Bytes, StoreError>(encoder.take())]), false).await?;
     tx.commit().await?;
     Ok(count)
 }
@@ -56,7 +56,7 @@ async fn a_row_that_is_not_one_fails() {
     let db = table().await;
     for broken in ["1\t2\n", "1\t2\tname\t\\N\tmore\n", "one\t2\tname\t\\N\n", "1\t\\N\tname\t\\N\n"] {
         let tx = db.begin().await.unwrap();
-        let outcome = tx.load("{s}", &TABLE, futures_util::stream::iter([Ok::<Bytes, StoreError>(broken.into())])).await;
+        let outcome = tx.load("{s}", &TABLE, futures_util::stream::iter([Ok::<Bytes, StoreError>(broken.into())]), false).await;
         assert!(outcome.is_err(), "{broken:?}: {outcome:?}");
         drop(tx);
     }

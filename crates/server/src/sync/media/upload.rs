@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::sync::context::Context;
 use crate::sync::error::{SyncError, SyncResult};
 use crate::sync::incoming::Incoming;
-use anki::media::{UploadBatch, UploadChange, UploadLimits};
+use anki::media::{UploadBatch, UploadLimits};
 use anki::wire::media;
 use std::fs::File;
 use std::io::BufReader;
@@ -40,40 +40,26 @@ pub(super) async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<V
 /// disk would otherwise fill up with each attempt of the client.
 fn store_contents(app: &App, account: i64, mut batch: UploadBatch<BufReader<File>>, known: &[MediaFile]) -> SyncResult<Vec<MediaWrite>> {
     let changes = batch.changes().to_vec();
-    let mut writes: Vec<MediaWrite> = Vec::with_capacity(changes.len());
+    let mut writes = Vec::with_capacity(changes.len());
+    let mut new = app.media.begin(account)?;
     for change in &changes {
-        match store_content(app, account, &mut batch, &changes, change, known) {
-            Ok(content) => writes.push(MediaWrite { name: change.name.clone(), content }),
-            Err(error) => {
-                for key in writes.iter().filter_map(|write| write.content.as_ref()?.content_key.as_ref()) {
-                    if let Err(error) = app.media.delete(account, key) {
-                        tracing::warn!(account, key, %error, "cannot remove media content that is not used; housekeeping will");
-                    }
-                }
-                return Err(error);
+        let content = match &change.content {
+            None => None,
+            Some(content) => {
+                let sha1 = hex::encode(content.sha1);
+                let is_there = known.iter().any(|file| {
+                    file.name == change.name && file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(content.size)
+                });
+                let is_alone = changes.iter().filter(|other| other.name == change.name).count() == 1;
+                let content_key = match is_there && is_alone {
+                    true => None,
+                    false => Some(new.add(&content.sha256, &mut batch.open(content)?)?),
+                };
+                Some(StoredContent { sha1, content_key, size: content.size.cast_signed() })
             }
-        }
+        };
+        writes.push(MediaWrite { name: change.name.clone(), content });
     }
+    new.finish()?;
     Ok(writes)
-}
-
-fn store_content(
-    app: &App,
-    account: i64,
-    batch: &mut UploadBatch<BufReader<File>>,
-    changes: &[UploadChange],
-    change: &UploadChange,
-    known: &[MediaFile],
-) -> SyncResult<Option<StoredContent>> {
-    let Some(content) = &change.content else { return Ok(None) };
-    let sha1 = hex::encode(content.sha1);
-    let is_there = known
-        .iter()
-        .any(|file| file.name == change.name && file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(content.size));
-    let is_alone = changes.iter().filter(|other| other.name == change.name).count() == 1;
-    let content_key = match is_there && is_alone {
-        true => None,
-        false => Some(app.media.put(account, &content.sha256, &mut batch.open(content)?)?),
-    };
-    Ok(Some(StoredContent { sha1, content_key, size: content.size.cast_signed() }))
 }

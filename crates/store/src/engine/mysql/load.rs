@@ -52,6 +52,7 @@ impl Tx {
         schema: &str,
         table: &Table,
         rows: impl Stream<Item = Result<Bytes, E>>,
+        _is_new: bool,
     ) -> Result<u64, E> {
         let mut rows = pin!(rows);
         let sql = translate(&load_sql(schema, table), vec![], &self.dialect.shared)?.sql;

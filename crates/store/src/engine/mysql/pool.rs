@@ -139,6 +139,10 @@ impl Pool {
         Tx::begin(self.held().await?, self.dialect.clone(), "START TRANSACTION", statements.collect::<Result<_>>()?).await
     }
 
+    pub async fn together(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        self.begin().await?.commit_with(statements).await
+    }
+
     pub async fn snapshot(&self) -> Result<Tx> {
         let how = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
         Ok(Tx::begin(self.held().await?, self.dialect.clone(), how, Vec::new()).await?.0)

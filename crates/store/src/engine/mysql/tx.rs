@@ -85,6 +85,15 @@ impl Tx {
         Ok(stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|row| (row, receiver)) }))
     }
 
+    pub async fn commit_with(self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
+        let mut changed = Vec::with_capacity(statements.len());
+        for (sql, params) in statements {
+            changed.push(self.execute(sql, params).await?);
+        }
+        self.end("COMMIT").await?;
+        Ok(changed)
+    }
+
     pub async fn end(self, how: &str) -> Result<()> {
         let mut held = self.held.lock().await;
         held.conn()?.query_drop(how).await.map_err(error)?;

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Measures the release build beside the official server; arguments go to bench/run.py.
+#   BENCH_QUICK=1               a few minutes, on the smaller collection
+#   BENCH_ENGINE=postgresql     or mysql; see bench/README.md
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/install-deps.sh test
+cargo build --release --locked --bin djankiserv --example load
+e2e/setup.sh
+export PYTHONDONTWRITEBYTECODE=1
+exec "${DJANKISERV_TEST_DIR:-target/e2e}/run/bin/python" bench/run.py "$@"
