@@ -98,6 +98,7 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Busy`] when somebody else holds it for longer; [`StoreError::Unavailable`] when there is no such row.
     pub async fn lock(&self, account: i64) -> Result<Locked> {
+        let place = self.collections.enter(account).await?;
         // The second statement sees what was committed by whoever held the lock before.
         let state = format!("SELECT {COLUMNS} {FROM}");
         let (tx, answers) = self
@@ -112,7 +113,7 @@ impl UserDb {
             return Err(StoreError::Unavailable("the account has no collection row yet; logging in again makes it".into()));
         };
         let state = from_row(account, row)?;
-        Ok(Locked { tx, state })
+        Ok(Locked { tx: tx.holding(place), state })
     }
 }
 
