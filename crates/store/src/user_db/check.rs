@@ -13,10 +13,9 @@ pub const ACCOUNT_TABLES: [&str; 7] =
     ["collections", "generations", "media", "media_state", "sync_sessions", "sync_staged", "sync_finished"];
 
 impl UserDb {
-    /// The schemas of this installation: all, or those of one account.
-    pub async fn schemas(&self, account: Option<i64>) -> Result<Vec<String>> {
-        let of = account.map_or_else(String::new, |account| format!("{account:x}_"));
-        self.db.schemas(&format!("{}_{of}", self.schema_prefix)).await
+    /// The schemas of an account's generations that exist.
+    pub async fn schemas_of(&self, account: i64) -> Result<Vec<String>> {
+        self.db.schemas(&format!("{}_{account:x}_", self.schema_prefix)).await
     }
 
     /// The schemas that rows name.

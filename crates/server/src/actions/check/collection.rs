@@ -42,9 +42,9 @@ pub(super) async fn check(app: &App, account: &Account, found: &mut Found<'_>) -
 /// Whether rows and schemas of all generations are there.
 async fn generations(app: &App, account: i64, found: &mut Found<'_>) -> anyhow::Result<()> {
     // In this order: a generation is a row before it is a schema, and a row for longer than a schema.
-    let schemas = app.user.schemas(Some(account)).await?;
+    let schemas = app.user.schemas_of(account).await?;
     let rows = app.user.generations(account).await?;
-    let after: HashSet<String> = app.user.schemas(Some(account)).await?.into_iter().collect();
+    let after: HashSet<String> = app.user.schemas_of(account).await?.into_iter().collect();
     let named: HashSet<&String> = rows.iter().map(|row| &row.schema).collect();
     for schema in schemas.iter().filter(|schema| !named.contains(schema) && after.contains(*schema)) {
         found.damage("generations", schema, "there is such a schema, but no row for it", NO_ROW);

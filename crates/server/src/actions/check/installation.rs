@@ -38,7 +38,7 @@ pub(super) async fn check(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Resu
 /// Rows, schemas and folders of accounts that the main database does not know.
 async fn without_account(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Result<()> {
     // What belongs to accounts is read before the accounts: an account comes first and goes last.
-    let schemas = app.user.schemas(None).await?;
+    let schemas = app.user.schemas().await?;
     let store = app.media.clone();
     let folders = tokio::task::spawn_blocking(move || store.accounts()).await??;
     let mut owners = Vec::new();
@@ -65,7 +65,7 @@ async fn without_account(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Resul
         let mut parts = schema.rsplitn(3, '_').skip(1);
         parts.next().and_then(|hex| i64::from_str_radix(hex, 16).ok()).is_some_and(|id| accounts.contains(&id))
     };
-    let still: HashSet<String> = app.user.schemas(None).await?.into_iter().collect();
+    let still: HashSet<String> = app.user.schemas().await?.into_iter().collect();
     for schema in schemas.iter().filter(|schema| !named.contains(*schema) && !of_account(schema) && still.contains(*schema)) {
         found.damage("generations", schema, "there is such a schema, but no row for it", NO_ROW);
     }
