@@ -35,11 +35,14 @@ def server(request):
     server.pool = len(request.session.items) + 30
     server.start()
     yield server
+    # Whatever real clients have done, nothing is damaged.
+    damage = server.check() if server.is_ready() else "the server has ended"
     server.stop()
-    if request.session.testsfailed:
+    if request.session.testsfailed or damage:
         print(f"\nkept for a look: {server.folder}")
     else:
         server.remove()
+    assert not damage, damage
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,10 @@ class Server:
     def new_account(self) -> Account:
         raise NotImplementedError
 
+    def check(self):
+        """What the server itself finds damaged in all that it stores: nothing, or a text."""
+        return ""
+
 
 class Official(Server):
     """`python -m anki.syncserver`. Its users are fixed at the start, so tests
@@ -218,6 +222,11 @@ class Djankiserv(Server):
             capture_output=True,
             timeout=60,
         )
+
+    def check(self):
+        command = [self.binary(), "check", "--all", "--deep"]
+        done = subprocess.run(command, env=self.environment(), text=True, capture_output=True, timeout=600)
+        return "" if done.returncode == 0 else f"{command} ended with {done.returncode}:\n{done.stdout[-8000:]}{done.stderr[-2000:]}"
 
 
 class Several(Djankiserv):

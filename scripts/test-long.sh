@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Everything that `make test` runs, and what takes longer: ignored Rust tests, killing at random moments (KILL_SECONDS for each
-# test, 600), random operations compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on two and three processes,
-# on MariaDB, and against the official server, which proves the suite. Prints a dated summary.
+# test, 600), two hundred accounts and hostile input (PROOF_SECONDS for each test, 300), fuzzing (FUZZ_SECONDS for each parser, 300),
+# random operations compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on two and three processes, on MariaDB,
+# and against the official server, which proves the suite. Prints a dated summary.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -34,6 +35,10 @@ part "the server's tests, accounts on MariaDB, collections on PostgreSQL" \
 part "end-to-end suite on MariaDB" \
     env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" DJANKISERV_TEST_ENGINE=mysql \
     scripts/private-databases.sh scripts/e2e-on-mariadb.sh
+part "many accounts with faults, and hostile input" \
+    env DJANKISERV_PROOF_SECONDS="${PROOF_SECONDS:-300}" scripts/private-databases.sh \
+    cargo test --locked -p djankiserv --test proof -- --test-threads 1 --nocapture
+part "coverage-guided fuzzing" scripts/fuzz.sh "${FUZZ_SECONDS:-300}"
 part "end-to-end suite against the official server" env E2E_SERVER=official e2e/run.sh
 
 printf '\nLong tests of %s on %s (%s cores), commit %s\n' "$(date -u +'%Y-%m-%d %H:%M UTC')" "$(uname -sm)" "$(nproc)" \

@@ -15,6 +15,9 @@ pub struct MediaStore {
     folder: PathBuf,
 }
 
+/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
+/// Younger content may also belong to a request that has not committed yet.
+pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Bytes copied at a time.
 const BLOCK: usize = 128 << 10;
 /// Files that are made durable side by side.

@@ -10,7 +10,7 @@ use crate::{
     schema11::{
         self, SchemaError,
         deck::{self, TypedDeck},
-        messages::{DeckCommon, DeckKind, FieldConfig, NotetypeConfig, PresetConfig, TemplateConfig},
+        messages::{DeckCommon, DeckKind, FieldConfig, Kind, NotetypeConfig, PresetConfig, TemplateConfig},
         notetype::{self, TypedNotetype},
         preset::{self, TypedPreset},
     },
@@ -76,6 +76,7 @@ pub(super) fn read_deck(row: &Row<DeckBlobs>) -> Result<Deck, SchemaError> {
     extra.compare(blob::COMMON, &row.blobs.common, &from_json.common.encode_to_vec(), &FLAT);
     extra.compare(blob::KIND, &row.blobs.kind, &from_json.kind.encode_to_vec(), &DECK_KIND);
     extra.keep_present(blob::KIND);
+    extra.forget(blob::KIND, if matches!(from_json.kind.kind, Some(Kind::Filtered(_))) { 1 } else { 2 });
     Ok(Deck { extra: extra.store(), ..schema11::any_deck(object)? })
 }
 

@@ -269,6 +269,18 @@ fn a_deck_of_a_later_kind_is_a_normal_one_to_older_clients() {
     }
 }
 
+/// Found by fuzzing: such a normal deck came back as a filtered one.
+#[test]
+fn a_deck_of_both_kinds_stays_what_it_is() {
+    let (normal, filtered) = ([10, 2, 8, 7], [18, 2, 8, 1]);
+    for (kind, is_filtered) in [([filtered, normal].concat(), false), ([normal, filtered].concat(), true)] {
+        let row = Row { id: 1, name: "d".to_owned(), mtime: 0, usn: 0, blobs: DeckBlobs { common: Vec::new(), kind } };
+        let deck = read_deck(&row).unwrap();
+        assert_eq!(parse(&deck.json).unwrap()["dyn"], json!(u8::from(is_filtered)));
+        assert_eq!(read_deck(&write_deck(&deck).unwrap()).unwrap(), deck);
+    }
+}
+
 #[test]
 fn percentages_and_eases_are_rounded_not_cut() {
     for percent in 0..=100_u16 {

@@ -80,6 +80,13 @@ impl Extra {
         self.fields.retain(|field| field.blob != blob || !field.path.is_empty() || !field.raw.is_empty());
     }
 
+    /// Forgets everything about a field at the top level of a blob.
+    ///
+    /// For alternatives that we know: a file that has both means the one that comes last, and the other must not come back after it.
+    pub(super) fn forget(&mut self, blob: u32, number: u32) {
+        self.fields.retain(|field| field.blob != blob || field.path.first().copied().unwrap_or(field.number) != number);
+    }
+
     fn compare_level(&mut self, blob: u32, path: &mut Vec<u32>, original: &[u8], from_json: &[u8], shape: &Shape) -> Option<()> {
         let (original, from_json) = (split(original)?, split(from_json)?);
         let mut numbers: Vec<u32> = original.iter().chain(&from_json).map(|piece| piece.number).collect();

@@ -14,6 +14,8 @@ mod cells;
 mod connection;
 mod error;
 mod extra;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inspect;
 mod limits;
 mod objects;

@@ -7,6 +7,15 @@ use crate::text::normalize_nfc;
 /// The form in which a deck name is stored: each level in NFC, without ASCII control characters, without white space and
 /// colons at its ends, and `blank` if nothing is left of it.
 pub fn normalize_deck_name(name: &str) -> Cow<'_, str> {
+    let mut name = normalize_once(name);
+    // What is left when control characters are gone can have other levels.
+    while let Cow::Owned(again) = normalize_once(&name) {
+        name = Cow::Owned(again);
+    }
+    name
+}
+
+fn normalize_once(name: &str) -> Cow<'_, str> {
     if name.split("::").all(|level| matches!(normalize_level(level), Cow::Borrowed(same) if same.len() == level.len())) {
         return Cow::Borrowed(name);
     }
@@ -70,6 +79,7 @@ mod tests {
             ("e\u{301}", "\u{e9}"),
             ("\u{3000}x\u{a0}", "x"),
             ("a\u{1f}b", "ab"),
+            ("a:\u{1}:\u{2}:b", "a::b"),
         ] {
             assert_eq!(normalize_deck_name(given), wanted, "{given:?}");
         }

@@ -1,5 +1,6 @@
 //! What can be done, whoever asks: rules that the command line, the sync and later the API and the web pages share.
 
 pub mod accounts;
+pub mod check;
 pub mod key_cache;
 pub mod username;

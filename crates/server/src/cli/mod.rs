@@ -1,7 +1,8 @@
 //! The command line. One file per command.
 //!
-//! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used.
+//! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used. `check` has its own.
 
+mod check;
 mod collection;
 mod config;
 mod connections;
@@ -52,6 +53,7 @@ enum Command {
     Collection(collection::Command),
     #[command(subcommand)]
     Database(database::Command),
+    Check(check::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
     Config(config::Command),
@@ -68,7 +70,7 @@ pub fn run() -> ExitCode {
         source.set("DJANKISERV_DATA_ROOT", folder);
     }
     match dispatch(cli.command, source) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&error),
     }
 }
@@ -78,13 +80,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if error.is::<ConfigErrors>() { 2 } else { 1 })
 }
 
-fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
+fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
     if let Command::Serve(args) = &command {
         args.apply(&mut source);
     }
     if let Command::Config(config::Command::Docs) = command {
         config::docs();
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let config = Config::load(&source)?;
     let is_serve = matches!(command, Command::Serve(_));
@@ -98,7 +100,8 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
     }
     let mut runtime = if is_serve { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
     runtime.enable_all().build()?.block_on(async {
-        match command {
+        let done = match command {
+            Command::Check(args) => return check::run(config, &args).await,
             Command::Serve(args) => serve::run(config, &args).await,
             Command::Migrate(args) => migrate::run(&config, &args).await,
             Command::User(command) => user::run(&config, command).await,
@@ -111,7 +114,8 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<()> {
                 Ok(())
             }
             Command::Config(config::Command::Docs) => Ok(()),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     })
 }
 

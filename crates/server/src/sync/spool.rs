@@ -7,7 +7,7 @@ use futures_util::{Stream, TryStreamExt};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
-use tokio::sync::mpsc;
+use zstd::stream::{raw, zio};
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,8 @@ fn zstd_decoder<R: BufRead>(source: R) -> SyncResult<zstd::Decoder<'static, R>> 
 
 /// Writes a body to a temporary file in `folder`, decompressing it while it arrives.
 ///
+/// A thread works on it only while there is a block to work on: of threads there are some hundred, of slow clients there can be more.
+///
 /// # Errors
 /// As [`into_memory`]; 503 when the disk is full.
 pub async fn into_file(
@@ -99,40 +101,20 @@ pub async fn into_file(
     folder: &Path,
 ) -> SyncResult<Spooled> {
     let mut chunks = std::pin::pin!(chunks);
-    let file = NamedTempFile::new_in(folder)?;
-    let (sender, receiver) = mpsc::channel::<Bytes>(2);
-    let writer = tokio::task::spawn_blocking(move || {
-        let mut file = file;
-        let size = copy(decoder(Blocks { receiver, current: Bytes::new() }, compression)?, file.as_file_mut(), limit)?;
-        Ok::<_, SyncError>(Spooled { file, size })
-    });
-    let mut block = BytesMut::with_capacity(BLOCK);
-    let mut failed = None;
-    loop {
-        let chunk = match chunks.try_next().await {
-            Ok(chunk) => chunk,
-            Err(e) => {
-                failed = Some(e);
-                break;
-            }
-        };
-        let ended = chunk.is_none();
-        block.extend_from_slice(&chunk.unwrap_or_default());
-        // The receiver is gone when writing has failed; the writer's own error says why.
-        if (ended || block.len() >= BLOCK) && sender.send(block.split().freeze()).await.is_err() {
-            break;
+    let unpacker = Unpacker::new(NamedTempFile::new_in(folder)?, compression, limit)?;
+    let mut work = tokio::task::spawn_blocking(move || Ok(unpacker));
+    let mut block = BytesMut::new();
+    while let Some(chunk) = chunks.try_next().await? {
+        block.extend_from_slice(&chunk);
+        if block.len() >= BLOCK {
+            // The next block arrives while this one is worked on.
+            let (mut unpacker, full): (Unpacker, Bytes) = (work.await??, block.split().freeze());
+            work = tokio::task::spawn_blocking(move || unpacker.write(&full).map(|()| unpacker));
+            block.reserve(BLOCK);
         }
-        if ended {
-            break;
-        }
-        block.reserve(BLOCK);
     }
-    drop(sender);
-    let spooled = writer.await?;
-    match failed {
-        Some(e) => Err(e),
-        None => spooled,
-    }
+    let mut unpacker = work.await??;
+    tokio::task::spawn_blocking(move || unpacker.write(&block).and_then(|()| unpacker.finish())).await?
 }
 
 /// Unpacks a file that turned out to be compressed after it had been written.
@@ -182,23 +164,96 @@ pub fn over(limit: u64) -> SyncError {
     SyncError::too_large(format!("the body is larger than the limit of {} MiB; the operator can raise it", limit >> 20))
 }
 
-/// Reads what an asynchronous task sends.
-struct Blocks {
-    receiver: mpsc::Receiver<Bytes>,
-    current: Bytes,
+/// Decompresses what it is given, piece by piece, into a file.
+enum Unpacker {
+    None(Target),
+    Gzip(Box<flate2::write::MultiGzDecoder<Target>>),
+    Zstd { decoder: zio::Writer<Target, raw::Decoder<'static>>, begun: bool },
 }
 
-impl Read for Blocks {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(block) => self.current = block,
-                None => return Ok(0),
+impl Unpacker {
+    fn new(file: NamedTempFile, compression: Compression, limit: u64) -> SyncResult<Self> {
+        let target = Target { file, size: 0, limit, failed: None };
+        Ok(match compression {
+            Compression::None => Self::None(target),
+            Compression::Gzip => Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(target))),
+            Compression::Zstd => {
+                let mut decoder = raw::Decoder::new()?;
+                decoder.set_parameter(raw::DParameter::WindowLogMax(WINDOW_LOG_MAX))?;
+                Self::Zstd { decoder: zio::Writer::new(target, decoder), begun: false }
+            }
+        })
+    }
+
+    fn write(&mut self, block: &[u8]) -> SyncResult<()> {
+        let written = match self {
+            Self::None(target) => target.write_all(block),
+            Self::Gzip(decoder) => decoder.write_all(block),
+            Self::Zstd { decoder, begun } => {
+                *begun |= !block.is_empty();
+                decoder.write_all(block)
+            }
+        };
+        written.map_err(|e| self.why(&e))
+    }
+
+    /// Makes sure that nothing is missing.
+    fn finish(mut self) -> SyncResult<Spooled> {
+        let finished = match &mut self {
+            Self::Gzip(decoder) => decoder.try_finish(),
+            Self::Zstd { decoder, begun: true } => decoder.finish(),
+            Self::Zstd { begun: false, .. } | Self::None(_) => Ok(()),
+        };
+        finished.map_err(|e| self.why(&e))?;
+        let target = match self {
+            Self::None(target) => target,
+            Self::Gzip(decoder) => decoder.finish().map_err(|e| SyncError::bad_request(format!("the body does not decompress: {e}")))?,
+            Self::Zstd { decoder, .. } => decoder.into_inner().0,
+        };
+        Ok(Spooled { file: target.file, size: target.size })
+    }
+
+    /// An error in the words of the one who is to blame.
+    fn why(&mut self, error: &io::Error) -> SyncError {
+        let target = match self {
+            Self::None(target) => target,
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Zstd { decoder, .. } => decoder.writer_mut(),
+        };
+        target.failed.take().unwrap_or_else(|| SyncError::bad_request(format!("the body does not decompress: {error}")))
+    }
+}
+
+/// The file that is written to, up to a limit.
+struct Target {
+    file: NamedTempFile,
+    size: u64,
+    limit: u64,
+    /// Why writing failed: decompressors hand on no more than that it did.
+    failed: Option<SyncError>,
+}
+
+impl Write for Target {
+    fn write(&mut self, block: &[u8]) -> io::Result<usize> {
+        let written = if self.size + block.len() as u64 > self.limit {
+            Err(over(self.limit))
+        } else {
+            self.file.as_file_mut().write(block).map_err(SyncError::from)
+        };
+        match written {
+            Ok(count) => {
+                self.size += count as u64;
+                Ok(count)
+            }
+            Err(e) => {
+                self.failed = Some(e);
+                Err(io::Error::other("the target does not take it"))
             }
         }
-        let n = out.len().min(self.current.len());
-        self.current.copy_to_slice(&mut out[..n]);
-        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -210,6 +265,29 @@ mod tests {
     fn pieces(body: &[u8], size: usize) -> impl Stream<Item = SyncResult<Bytes>> + use<> {
         let pieces: Vec<_> = body.chunks(size).map(|c| Ok(Bytes::copy_from_slice(c))).collect();
         futures_util::stream::iter(pieces)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_an_empty_body() {
+        let folder = tempfile::tempdir().unwrap();
+        for compression in [Compression::None, Compression::Zstd] {
+            assert_eq!(into_file(pieces(b"", 1), compression, 5, folder.path()).await.unwrap().size, 0);
+        }
+    }
+
+    /// More slow clients than there are threads.
+    #[tokio::test]
+    async fn who_sends_slowly_holds_no_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let slow = |compression| {
+            let folder = folder.path().to_owned();
+            tokio::spawn(async move { into_file(futures_util::stream::pending(), compression, 5, &folder).await.map(drop) })
+        };
+        let slow: Vec<_> = (0..600).map(|n| slow(if n % 2 == 0 { Compression::Zstd } else { Compression::Gzip })).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let other = tokio::task::spawn_blocking(|| 5);
+        assert_eq!(tokio::time::timeout(std::time::Duration::from_secs(5), other).await.unwrap().unwrap(), 5);
+        slow.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]
@@ -239,6 +317,15 @@ mod tests {
                     "{compression:?}"
                 );
                 assert_eq!(into_memory(pieces(b"junk", 2), compression, size).await.unwrap_err().status, 400);
+                assert_eq!(into_file(pieces(b"junk", 2), compression, size, folder.path()).await.err().unwrap().status, 400);
+                let two = [&packed[..], &packed[..]].concat();
+                let spooled = into_file(pieces(&two, 100_000), compression, 2 * size, folder.path()).await.unwrap();
+                assert_eq!(spooled.size, 2 * size, "{compression:?}: one after the other");
+                let (first, last) = (packed[0], packed.len() - 1);
+                let damaged = [&[first ^ 1], &packed[1..]].concat();
+                assert_eq!(into_file(pieces(&damaged, 999), compression, size, folder.path()).await.err().unwrap().status, 400);
+                let with_junk = [&packed[..=last], b"junk"].concat();
+                assert_eq!(into_file(pieces(&with_junk, 999), compression, size, folder.path()).await.err().unwrap().status, 400);
             }
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "temporary files are removed");

@@ -156,6 +156,11 @@ impl Admin {
 }
 
 impl Database {
+    /// A connection such as the server has.
+    pub async fn connect(&self) -> Db {
+        Db::connect(&connect_to(&self.url())).await.unwrap()
+    }
+
     /// The address for a server's settings.
     pub fn url(&self) -> String {
         let admin = admin_url(self.engine);

@@ -94,7 +94,15 @@ async fn an_upload_that_is_too_large_is_explained() {
 
 /// A request whose body goes on for ever, a byte at a time.
 fn endless(device: &Device) -> tokio::task::JoinHandle<u16> {
-    let mut request = device.packed("sync/applyChunk", Vec::new());
+    endless_to(device, "sync/applyChunk")
+}
+
+fn endless_to(device: &Device, path: &str) -> tokio::task::JoinHandle<u16> {
+    let mut request = device.packed(path, Vec::new());
+    if device.legacy {
+        // The key first, then a file without an end.
+        request = form(&format!("/{path}"), &[("k", device.key.as_bytes())]);
+    }
     let bytes = stream::repeat(()).then(|()| async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         Ok::<_, std::io::Error>(Bytes::from_static(b"("))
@@ -129,12 +137,67 @@ async fn one_account_cannot_take_the_server_from_the_others() {
 async fn who_sends_slowly_holds_no_connection_to_the_database() {
     let server = TestServer::with(|app| app.turns = Turns::new(100)).await;
     let a = server.device("a").await;
-    let slow: Vec<_> = (0..60).map(|_| endless(&a)).collect();
+    let mut b = server.device("b").await;
+    b.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    let old = Device { legacy: true, ..a.clone() };
+    let paths = ["sync/upload", "msync/uploadChanges", "sync/applyChunk", "sync/meta", "sync/start", "sync/finish", "msync/mediaChanges"];
+    let mut slow: Vec<_> = (0..70).map(|n| endless_to(&a, paths[n % paths.len()])).collect();
+    slow.extend((0..14).map(|n| endless_to(&old, paths[n % paths.len()])));
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(server.app.user.db().pool_use().0, 0);
-    a.meta().await;
+    // Another user does not notice.
+    let begun = Instant::now();
+    for round in 0..5 {
+        b.session = format!("s{round}");
+        b.start(1 + round).await;
+        let rows = json!({"notes": [note_row(50 + round, BASIC, 9, "a\u{1f}b")]});
+        b.json("sync/applyChunk", json!({"chunk": rows})).await;
+        b.json("sync/finish", json!({})).await;
+    }
+    assert_eq!(b.notes().await.len(), 8);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(server.app.user.db().pool_use().0, 0);
     assert!(slow.iter().all(|request| !request.is_finished()));
     slow.iter().for_each(tokio::task::JoinHandle::abort);
+    server.end().await;
+}
+
+/// Somebody holds the lock of a collection for long: a large sync, or a program that was stopped in its middle.
+#[tokio::test]
+async fn a_blocked_lock_is_waited_for_in_bounded_time_and_not_by_others() {
+    let server = TestServer::with(|app| app.turns = Turns::new(100)).await;
+    let (a, b) = (server.device("a").await, server.device("b").await);
+    a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    b.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    let outside = server.second().await;
+    let blocking = outside.app.user.lock(server.account("a").await).await.unwrap();
+    let begun = Instant::now();
+    // More than there are connections.
+    let start = || a.status("sync/start", json!({"minUsn": 1, "lnewer": false}));
+    let waiting = futures_util::future::join_all((0..20).map(|_| async {
+        let status = start().await;
+        (status, begun.elapsed())
+    }));
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for usn in 1..6 {
+            b.start(usn).await;
+            b.json("sync/applyChunk", json!({"chunk": {"notes": [note_row(50 + usn, BASIC, 9, "a\u{1f}b")]}})).await;
+            b.json("sync/finish", json!({})).await;
+        }
+        // What needs no lock goes on for the same account too.
+        a.meta().await;
+        begun.elapsed()
+    };
+    let (waited, others) = tokio::join!(waiting, others);
+    assert!(others < Duration::from_secs(5), "others had to wait: {others:?}");
+    let in_time = |(status, took): &(u16, Duration)| *status == 503 && *took < Duration::from_secs(16);
+    assert!(waited.iter().all(in_time), "{waited:?}");
+    blocking.tx.rollback().await.unwrap();
+    assert_eq!(start().await, 200);
+    a.json("sync/finish", json!({})).await;
+    assert_eq!(server.app.user.db().pool_use().0, 0);
+    drop(outside);
     server.end().await;
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 const MIB: usize = 1 << 20;
 
 /// A batch; None deletes.
-fn batch(files: &[(&str, Option<&[u8]>)]) -> Vec<u8> {
+pub fn batch(files: &[(&str, Option<&[u8]>)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut meta = Vec::new();
@@ -52,7 +52,7 @@ async fn usn(device: &Device) -> i64 {
     device.json("msync/begin", json!({"v": "anki,26.09.3 (0),linux"})).await["data"]["usn"].as_i64().unwrap()
 }
 
-async fn sane(device: &Device, files: usize) -> bool {
+pub async fn sane(device: &Device, files: usize) -> bool {
     device.json("msync/mediaSanity", json!({"local": files})).await["data"] == "OK"
 }
 

@@ -8,6 +8,7 @@ use anki::text;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use djankiserv::actions::accounts::{Accounts, NewUser};
+use djankiserv::actions::check::{self, Finding, Options, Report, Totals};
 use djankiserv::actions::username::Username;
 use djankiserv::app::{App, router};
 use djankiserv::clock::Clock;
@@ -151,6 +152,14 @@ impl TestServer {
         self.app.user.schemas().await.unwrap()
     }
 
+    /// What `check` finds in everything, and mends if asked to. Files are read to their end.
+    pub async fn check(&self, repair: bool) -> (Vec<Finding>, Totals) {
+        let accounts = self.app.accounts.list().await.unwrap();
+        let mut findings = Findings(Vec::new());
+        let totals = check::check(&self.app, &accounts, true, Options { repair, deep: true }, &mut findings).await;
+        (findings.0, totals)
+    }
+
     /// The schema of an account's current generation.
     pub async fn schema(&self, name: &str) -> String {
         let account = self.account(name).await;
@@ -166,6 +175,23 @@ impl TestServer {
         for database in &databases {
             admin.drop(database, &collections).await;
         }
+    }
+}
+
+/// Collects what `check` finds.
+struct Findings(Vec<Finding>);
+
+impl Report for Findings {
+    fn finding(&mut self, finding: &Finding) {
+        self.0.push(finding.clone());
+    }
+
+    fn step(&mut self, _: &str, _: usize, _: usize, _: &str) {}
+
+    fn repaired(&mut self, _: &str, _: u64) {}
+
+    fn failed(&mut self, account: &str, error: &anyhow::Error) {
+        panic!("{account:?} cannot be checked: {error:#}");
     }
 }
 

@@ -25,8 +25,9 @@ async fn write_from_outside(server: &TestServer, account: i64, world: &World) ->
     let mut notes = stored.notes_since(0, (i32::MIN, i64::MIN), 1).await?;
     for note in &mut notes {
         (note.mtime, note.usn, note.fields) = (now, current.stamps.usn, format!("outside {now}\u{1f}back"));
+        anki::text::fill_derived(note, 0);
     }
-    notes.push(Note {
+    let mut added = Note {
         id: now,
         guid: format!("guid{now}"),
         notetype_id: BASIC,
@@ -34,7 +35,9 @@ async fn write_from_outside(server: &TestServer, account: i64, world: &World) ->
         usn: current.stamps.usn,
         fields: format!("outside {now}\u{1f}new"),
         ..Note::default()
-    });
+    };
+    anki::text::fill_derived(&mut added, 0);
+    notes.push(added);
     let card = Card { id: now + CARD, note_id: now, deck_id: 1, mtime: now, usn: current.stamps.usn, due: 1, ..Card::default() };
     stored.put_notes(notes).await?;
     stored.put_cards(vec![card]).await?;
@@ -170,6 +173,10 @@ async fn two_hundred_accounts_with_faults() {
         assert_eq!(counted, schema.counts, "account {account}: the counters are right");
     }
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0, "no file is left behind");
+    server.clock.set(server.clock.now_ms() + 60_000);
+    let (findings, totals) = server.check(false).await;
+    assert!(findings.is_empty(), "seed {seed}: {findings:?}");
+    assert_eq!(totals.accounts, ACCOUNTS as u64);
     drop((by_account, accounts));
     drop(other);
     Arc::into_inner(server).unwrap().end().await;

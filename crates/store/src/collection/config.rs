@@ -37,13 +37,13 @@ pub(super) fn encode(rows: &mut RowEncoder, entry: &ConfigEntry) {
 }
 
 /// Config keys can be of any length, which an index cannot, so the key column is a hash. Unlike names, they differ by case.
-fn key_of(key: &str) -> i64 {
+pub(super) fn key_of(key: &str) -> i64 {
     let hash = Sha256::digest(key.as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash[..8]);
     i64::from_be_bytes(first)
 }
 
-fn from_row(row: &Row) -> Result<ConfigEntry> {
+pub(super) fn from_row(row: &Row) -> Result<ConfigEntry> {
     Ok(ConfigEntry { key: row.text(0)?, usn: row.int32(1)?, mtime: row.int(2)?, json: row.text(3)? })
 }

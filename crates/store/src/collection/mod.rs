@@ -4,6 +4,7 @@
 //! djankiserv where SQL's own words are in the way: `modified` for Anki's mod, `remaining` for left, `rtime` for time.
 
 mod cards;
+pub mod check;
 mod config;
 mod counts;
 mod graves;

@@ -76,7 +76,7 @@ fn values(note: Note) -> Vec<Value> {
     ]
 }
 
-fn from_row(row: &Row) -> Result<Note> {
+pub(super) fn from_row(row: &Row) -> Result<Note> {
     Ok(Note {
         id: row.int(0)?,
         guid: row.text(1)?,

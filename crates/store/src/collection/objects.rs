@@ -120,7 +120,7 @@ fn preset_values(p: Preset) -> Vec<Value> {
     params![p.id, p.name, key, p.mtime, p.usn, p.json, p.extra]
 }
 
-fn notetype_from_row(row: &Row) -> Result<Notetype> {
+pub(super) fn notetype_from_row(row: &Row) -> Result<Notetype> {
     Ok(Notetype {
         id: row.int(0)?,
         name: row.text(1)?,
@@ -134,10 +134,10 @@ fn notetype_from_row(row: &Row) -> Result<Notetype> {
     })
 }
 
-fn deck_from_row(row: &Row) -> Result<Deck> {
+pub(super) fn deck_from_row(row: &Row) -> Result<Deck> {
     Ok(Deck { id: row.int(0)?, name: row.text(1)?, mtime: row.int(3)?, usn: row.int32(4)?, json: row.text(5)?, extra: row.opt_bytes(6)? })
 }
 
-fn preset_from_row(row: &Row) -> Result<Preset> {
+pub(super) fn preset_from_row(row: &Row) -> Result<Preset> {
     Ok(Preset { id: row.int(0)?, name: row.text(1)?, mtime: row.int(3)?, usn: row.int32(4)?, json: row.text(5)?, extra: row.opt_bytes(6)? })
 }

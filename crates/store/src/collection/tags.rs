@@ -37,6 +37,6 @@ pub(super) fn encode(rows: &mut RowEncoder, tag: &Tag) {
     rows.int(names::key(&tag.name)).text(&tag.name).int(tag.usn.into()).int(tag.collapsed.into()).end_row();
 }
 
-fn from_row(row: &Row) -> Result<Tag> {
+pub(super) fn from_row(row: &Row) -> Result<Tag> {
     Ok(Tag { name: row.text(0)?, usn: row.int32(1)?, collapsed: row.bool(2)? })
 }

@@ -42,6 +42,8 @@ enum Pool {
 /// An open transaction, READ COMMITTED unless it is a [`Db::snapshot`].
 pub struct Tx {
     inner: TxOf,
+    /// See [`Tx::holding`].
+    _held: Option<Box<dyn Send + Sync>>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "moved once or twice in the life of a transaction, which takes far longer")]
@@ -159,6 +161,11 @@ impl Db {
 }
 
 impl Tx {
+    /// The same transaction, which drops `what` when it has ended.
+    pub(crate) fn holding(self, what: impl Send + Sync + 'static) -> Self {
+        Self { _held: Some(Box::new(what)), ..self }
+    }
+
     /// Runs a statement that returns rows. Statements of one transaction may be sent without waiting for each other.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
         engine!(TxOf, &self.inner, tx => Ok(rows(tx.query(sql, params).await?)))
@@ -246,13 +253,13 @@ fn rows<R: Into<Row>>(rows: Vec<R>) -> Vec<Row> {
 
 impl From<postgres::Tx> for Tx {
     fn from(tx: postgres::Tx) -> Self {
-        Self { inner: TxOf::Postgres(tx) }
+        Self { inner: TxOf::Postgres(tx), _held: None }
     }
 }
 
 impl From<mysql::Tx> for Tx {
     fn from(tx: mysql::Tx) -> Self {
-        Self { inner: TxOf::Mysql(tx) }
+        Self { inner: TxOf::Mysql(tx), _held: None }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod check;
 pub mod host_keys;
 pub mod login_attempts;
 mod migrations;

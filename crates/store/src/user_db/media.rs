@@ -4,7 +4,7 @@
 //! syncs do not wait for each other. A deleted file keeps its row, with size 0.
 
 use super::UserDb;
-use crate::engine::{Kind, Row, Table, Value};
+use crate::engine::{Kind, Row, Table, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::params;
 use crate::repeat::repeat;
@@ -52,7 +52,7 @@ pub struct StoredContent {
     pub size: i64,
 }
 
-const COLUMNS: &str = "name, sha1, content_key, size, usn";
+pub(super) const COLUMNS: &str = "name, sha1, content_key, size, usn";
 
 const TABLE: Table = Table {
     name: "media",
@@ -75,6 +75,12 @@ impl UserDb {
         self.db.query_opt(sql, params![account]).await?.as_ref().map(state).transpose()
     }
 
+    /// The same, seen by a transaction.
+    pub async fn media_state_in(&self, tx: &Tx, account: i64) -> Result<Option<MediaState>> {
+        let sql = "SELECT usn, files, bytes FROM {s}.media_state WHERE account = ?";
+        tx.query_opt(sql, params![account]).await?.as_ref().map(state).transpose()
+    }
+
     /// Names with a usn above `after`, in the order of their usns, at most `limit`.
     pub async fn media_changes(&self, account: i64, after: i32, limit: usize) -> Result<Vec<MediaFile>> {
         let sql = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND usn > ? ORDER BY usn LIMIT ?");
@@ -95,6 +101,7 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Unavailable`] when the account has no row; [`StoreError::Busy`] when content without a key is not there any more.
     pub async fn apply_media(&self, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
+        let _place = self.media.enter(account).await?;
         repeat("changing media", || async {
             let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -201,6 +208,6 @@ fn state(row: &Row) -> Result<MediaState> {
     Ok(MediaState { usn: row.int32(0)?, files: row.int(1)?, bytes: row.int(2)? })
 }
 
-fn file(row: &Row) -> Result<MediaFile> {
+pub(super) fn file(row: &Row) -> Result<MediaFile> {
     Ok(MediaFile { name: row.text(0)?, sha1: row.text(1)?, content_key: row.text(2)?, size: row.int(3)?, usn: row.int32(4)? })
 }

@@ -3,9 +3,11 @@
 //! The row of a collection in `collections` is its lock. [`UserDb::lock`] takes it as the first thing of a transaction and so learns the
 //! state of that moment; whoever writes to a collection holds it.
 
+pub mod check;
 pub mod generations;
 pub mod media;
 mod migrations;
+mod queue;
 pub mod sessions;
 pub mod staging;
 pub mod state;
@@ -16,13 +18,18 @@ pub use state::{CollectionState, Counts, Current, Locked};
 use crate::engine::{ConnectTo, Db};
 use crate::error::{Result, StoreError};
 use crate::params;
+use queue::Queue;
+use std::sync::Arc;
 
 /// The user database of an installation.
 #[derive(Clone)]
 pub struct UserDb {
     db: Db,
     /// Eight hexadecimal digits that all names of schemas of this installation begin with.
-    schema_prefix: std::sync::Arc<str>,
+    schema_prefix: Arc<str>,
+    /// Of those who want to lock a collection, and of those who want to lock media.
+    collections: Arc<Queue>,
+    media: Arc<Queue>,
 }
 
 impl UserDb {
@@ -47,7 +54,8 @@ impl UserDb {
             )));
         }
         let digits: String = installation.chars().filter(char::is_ascii_hexdigit).take(8).collect();
-        Ok(Self { db, schema_prefix: format!("djs_{digits}").into() })
+        let (collections, media) = Default::default();
+        Ok(Self { db, schema_prefix: format!("djs_{digits}").into(), collections, media })
     }
 
     /// The connection pool, for the parts of this crate that work on a collection's schema.

@@ -144,13 +144,19 @@ impl UserDb {
     pub async fn sweep_sessions(&self, idle_since: i64, ended_before: i64) -> Result<u64> {
         self.db.execute("DELETE FROM {s}.sync_finished WHERE ended < ?", params![ended_before]).await?;
         let gone = self.db.execute("DELETE FROM {s}.sync_sessions WHERE last_seen < ?", params![idle_since]).await?;
+        self.remove_stray_pieces().await?;
+        Ok(gone)
+    }
+
+    /// Removes staged pieces that belong to no running sync.
+    pub async fn remove_stray_pieces(&self) -> Result<()> {
         let sql = "SELECT DISTINCT g.account FROM {s}.sync_staged g LEFT JOIN {s}.sync_sessions s ON s.account = g.account \
                    WHERE s.account IS NULL LIMIT 1000";
         for row in self.db.query(sql, vec![]).await? {
             let account = row.int(0)?;
             repeat("sweeping what was staged", || self.sweep_staged(account)).await?;
         }
-        Ok(gone)
+        Ok(())
     }
 
     /// Removes what an account has staged, if it has no session. One statement that looks for both could miss a session that began while

@@ -103,6 +103,7 @@ impl UserDb {
 
     /// Takes the lock and runs statements under it, in one round trip.
     pub(super) async fn lock_and_read(&self, account: i64, statements: Vec<(&str, Vec<Value>)>) -> Result<(Locked, Vec<Vec<Row>>)> {
+        let place = self.collections.enter(account).await?;
         // The second statement sees what was committed by whoever held the lock before.
         let state = format!("SELECT {COLUMNS} {FROM}");
         let mut all = vec![
@@ -116,7 +117,7 @@ impl UserDb {
             return Err(StoreError::Unavailable("the account has no collection row yet; logging in again makes it".into()));
         };
         let state = from_row(account, row)?;
-        Ok((Locked { tx, state }, answers.split_off(2)))
+        Ok((Locked { tx: tx.holding(place), state }, answers.split_off(2)))
     }
 }
 

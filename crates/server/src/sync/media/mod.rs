@@ -9,19 +9,16 @@ use super::error::{SyncError, SyncResult};
 use super::incoming::Incoming;
 use super::reply;
 use crate::app::App;
+use crate::media_store::KEPT_UNNAMED;
 use anki::wire::WireError;
 use anki::wire::media::{self, MediaChange};
 use axum::body::Body;
 use axum::http::Response;
 use std::sync::Arc;
-use std::time::Duration;
 use store::user_db::media::MediaState;
 
 /// Bytes of a request that is a list of names or less.
 const LIMIT: u64 = 1 << 20;
-/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
-/// Younger content may also belong to a request that has not committed yet.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Keys asked for at a time.
 const PAGE: usize = 1000;
 
@@ -97,7 +94,7 @@ pub async fn sweep(app: &Arc<App>) -> anyhow::Result<()> {
 
 async fn sweep_account(app: &Arc<App>, account: i64) -> anyhow::Result<()> {
     let store = app.media.clone();
-    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT)).await??;
+    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT_UNNAMED)).await??;
     for page in keys.chunks(PAGE) {
         let named = app.user.named_contents(account, page.to_vec()).await?;
         let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();

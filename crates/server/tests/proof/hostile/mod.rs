@@ -9,6 +9,7 @@ use crate::{lasting, say};
 use anki::file::Schema;
 use axum::body::Body;
 use axum::http::Request;
+use djankiserv::actions::check::Severity;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -114,6 +115,20 @@ fn request(rng: &mut Rng, device: &Device, path: &str, payload: &[u8]) -> Reques
     Request::post(format!("/{path}")).header("content-type", "multipart/form-data; boundary=B").body(Body::from(body)).unwrap()
 }
 
+/// A gigabyte of zeroes.
+fn gzip_bomb() -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::copy(&mut std::io::repeat(0).take(1 << 30), &mut gzip).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// A request of an old client, the payload packed already.
+fn form(device: &Device, path: &str, packed: &[u8]) -> Request<Body> {
+    let part = |name: &str| format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n").into_bytes();
+    let body = [&part("c"), &b"1\r\n"[..], &part("k"), device.key.as_bytes(), b"\r\n", &part("data"), packed, b"\r\n--B--\r\n"].concat();
+    Request::post(format!("/{path}")).header("content-type", "multipart/form-data; boundary=B").body(Body::from(body)).unwrap()
+}
+
 /// A message that was changed as JSON, or as bytes.
 fn changed(rng: &mut Rng, message: &Value) -> Vec<u8> {
     let mut message = message.clone();
@@ -136,7 +151,9 @@ async fn no_message_does_harm() {
     let (before, meta) = (server.rows("a").await, a.meta().await);
     let messages = seeds::messages();
     let until = Instant::now() + lasting(30);
-    let (bomb, mut round) = (zstd::encode_all(std::io::repeat(b'[').take(BOMB), 1).unwrap(), 0);
+    let (bomb, gzip_bomb, mut round) = (zstd::encode_all(std::io::repeat(b'[').take(BOMB), 1).unwrap(), gzip_bomb(), 0);
+    // As much as fits, and no deeper than it may be: a parser that follows each level would need as many stack frames.
+    let deep = [vec![b'['; 2 << 20], b"{\"a\":".repeat(300_000), [b"{\"chunk\":".to_vec(), b"[".repeat(1 << 20)].concat()];
     while Instant::now() < until {
         round += 1;
         if round % 8 == 1 {
@@ -147,6 +164,8 @@ async fn no_message_does_harm() {
         let payload = changed(&mut rng, message);
         let request = match rng.u8(0..60) {
             0 => a.packed(path, bomb.clone()),
+            1 => form(&a, path, &gzip_bomb),
+            2 => a.packed(path, zstd::encode_all(&rng.choice(&deep).unwrap()[..], 1).unwrap()),
             _ => request(&mut rng, &a, path, &payload),
         };
         send(&a, &mut tally, path, request, &payload).await;
@@ -220,6 +239,9 @@ async fn what_is_accepted_can_be_lived_with() {
     }
     say(&format!("{} messages, {finished} syncs finished: {:?}", tally.total(), tally.0));
     assert!(finished > 20 && tally.with(200) > 50, "tests nothing");
+    let (findings, _) = server.check(false).await;
+    let damages: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Damage).collect();
+    assert!(damages.is_empty(), "{damages:?}");
     server.end().await;
 }
 
@@ -228,6 +250,7 @@ async fn no_batch_of_media_does_harm() {
     let server = server().await;
     let (mut rng, mut tally) = (rng(), Tally::default());
     let a = server.device("a").await;
+    let gzip_bomb = gzip_bomb();
     let until = Instant::now() + lasting(20);
     while Instant::now() < until {
         let mut batch = seeds::media(&mut rng);
@@ -235,7 +258,10 @@ async fn no_batch_of_media_does_harm() {
             mutate::bytes(&mut rng, &mut batch);
         }
         let before = a.json("msync/begin", json!({"v": ""})).await["data"]["usn"].as_i64().unwrap();
-        let request = request(&mut rng, &a, "msync/uploadChanges", &batch);
+        let request = match rng.u8(0..50) {
+            0 => form(&a, "msync/uploadChanges", &gzip_bomb),
+            _ => request(&mut rng, &a, "msync/uploadChanges", &batch),
+        };
         let (status, _) = send(&a, &mut tally, "msync/uploadChanges", request, &batch).await;
         let after = a.json("msync/begin", json!({"v": ""})).await["data"]["usn"].as_i64().unwrap();
         assert!(status == 200 || after == before, "refused and changed: {before} {after}");
@@ -271,6 +297,7 @@ async fn no_file_does_harm() {
     a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
     let until = Instant::now() + lasting(30);
     let (mut taken, mut refused) = (0, 0);
+    let (bomb, gzip_bomb) = (zstd::encode_all(std::io::repeat(0).take(BOMB), 1).unwrap(), gzip_bomb());
     while Instant::now() < until {
         let mut file = seeds::file(&mut rng);
         if rng.u8(0..3) > 0 {
@@ -285,9 +312,14 @@ async fn no_file_does_harm() {
             }
         }
         let before = a.meta().await;
-        let packed = a.packed("sync/upload", zstd::encode_all(&file[..], 1).unwrap());
+        let (packed, legacy) = match rng.u8(0..60) {
+            0 => (a.packed("sync/upload", bomb.clone()), false),
+            1 => (form(&a, "sync/upload", &gzip_bomb), true),
+            _ => (a.packed("sync/upload", zstd::encode_all(&file[..], 1).unwrap()), false),
+        };
         let (status, body) = send(&a, &mut tally, "sync/upload", packed, b"a file").await;
-        let text = if status == 200 { String::from_utf8(zstd::decode_all(&body[..]).unwrap()).unwrap() } else { String::new() };
+        let body = if status == 200 && !legacy { zstd::decode_all(&body[..]).unwrap() } else { body };
+        let text = if status == 200 { String::from_utf8(body).unwrap() } else { String::new() };
         if text == "OK" {
             taken += 1;
             let (status, kept) = a.raw("sync/download", b"{}").await;
@@ -307,5 +339,9 @@ async fn no_file_does_harm() {
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
     say(&format!("{} files: {taken} taken, {refused} refused, {:?}", tally.total(), tally.0));
     assert!(taken > 5 && refused > 5, "tests nothing");
+    assert!(peak_memory() < 1 << 30, "the bombs were not unpacked");
+    let (findings, _) = server.check(false).await;
+    let damages: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Damage).collect();
+    assert!(damages.is_empty(), "{damages:?}");
     server.end().await;
 }
