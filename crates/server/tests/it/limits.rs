@@ -191,8 +191,9 @@ async fn a_blocked_lock_is_waited_for_in_bounded_time_and_not_by_others() {
     };
     let (waited, others) = tokio::join!(waiting, others);
     assert!(others < Duration::from_secs(5), "others had to wait: {others:?}");
-    let in_time = |(status, took): &(u16, Duration)| *status == 503 && *took < Duration::from_secs(16);
+    let in_time = |(status, took): &(u16, Duration)| *status == 503 && *took < Duration::from_secs(25);
     assert!(waited.iter().all(in_time), "{waited:?}");
+    assert!(waited.iter().filter(|(_, took)| *took < Duration::from_secs(8)).count() >= 18, "most are told sooner: {waited:?}");
     blocking.tx.rollback().await.unwrap();
     assert_eq!(start().await, 200);
     a.json("sync/finish", json!({})).await;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long to wait. Less than for the lock itself: when it is not to be had, all give up together instead of one after the other.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long to wait. Less than for the lock itself, which is waited for twice: with it, that is as long as a client waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The queues of all accounts. Only of this process; between processes, the lock decides.
 #[derive(Default)]
