@@ -5,8 +5,7 @@ mod graves;
 mod rows;
 
 use super::context::Context;
-use super::error::SyncError;
-use super::error::SyncResult;
+use super::error::{SyncError, SyncResult};
 use anki::wire::changes::Changes;
 use anki::wire::chunk::Chunk;
 use anki::wire::graves::Graves;
@@ -42,7 +41,7 @@ pub(super) async fn all(cx: &Context, locked: &Locked, session: &Session, curren
     while done < session.pieces {
         let pieces = cx.app.user.staged_in(&locked.tx, session, done).await?;
         if pieces.is_empty() {
-            return Err(SyncError::conflict("a part of what was sent is missing").into());
+            return Err(SyncError::conflict("a part of what was sent is missing"));
         }
         done += pieces.len() as i32;
         let mut rows = Chunk::default();
