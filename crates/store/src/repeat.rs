@@ -70,7 +70,7 @@ mod tests {
             Err(error())
         })
         .await;
-        assert_eq!(outcome.unwrap_err().to_string(), error().to_string());
+        assert_eq!(outcome.expect_err("it always fails").to_string(), error().to_string());
         count.get()
     }
 
@@ -84,6 +84,6 @@ mod tests {
             count.set(count.get() + 1);
             if count.get() < 3 { Err(StoreError::Repeat("deadlock".into())) } else { Ok(7) }
         };
-        assert_eq!(repeat("test", work).await.unwrap(), 7);
+        assert_eq!(repeat("test", work).await.expect("the third attempt"), 7);
     }
 }

@@ -82,7 +82,7 @@ mod tests {
             rows.int(1).text(text).bytes(None).end_row();
         }
         let wanted = texts.map(|text| [params![i64::MIN, text, vec![0u8, 255, 16]], params![1, text, None::<Vec<u8>>]]);
-        assert_eq!(decode(&table, &rows.take()).unwrap(), wanted.concat());
+        assert_eq!(decode(&table, &rows.take()).expect("encoded rows"), wanted.concat());
         for broken in ["1\ta\n", "x\ta\t\\N\n", "1\ta\t\\\\x0\n", "1\ta\tff\n"] {
             assert!(decode(&table, broken.as_bytes()).is_err(), "{broken:?}");
         }

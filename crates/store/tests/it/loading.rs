@@ -72,7 +72,7 @@ async fn a_server_that_forbids_local_files_gets_inserts() {
         let (admin, sql) = (&admin, format!("SET GLOBAL local_infile = {}", i32::from(!forbidden)));
         async move {
             if by_engine(false, true) {
-                admin.script(&sql).await.unwrap()
+                admin.script(&sql).await.unwrap();
             }
         }
     };

@@ -126,7 +126,8 @@ async fn text_comes_back_as_it_was() {
     assert_eq!(notes(&user, &schema).await, [loaded, written].concat());
     let mut stored: Vec<String> = Collection::new(user.db(), &schema).tags().await.unwrap().into_iter().map(|tag| tag.name).collect();
     let mut wanted: Vec<String> = tags.into_iter().map(|tag| tag.name).collect();
-    (stored.sort(), wanted.sort());
+    stored.sort();
+    wanted.sort();
     assert_eq!(stored, wanted);
 }
 

@@ -5,8 +5,7 @@ mod graves;
 mod rows;
 
 use super::context::Context;
-use super::error::SyncError;
-use super::error::SyncResult;
+use super::error::{SyncError, SyncResult};
 use anki::wire::changes::Changes;
 use anki::wire::chunk::Chunk;
 use anki::wire::graves::Graves;

@@ -142,7 +142,7 @@ mod tests {
     fn numbers_are_written_out() {
         let sql = "SELECT a FROM {s}.t WHERE b = ? AND c IN ?? AND d NOT IN ?? AND e = ?";
         let params = params![-5, vec![1i64, 2], Vec::<i64>::new(), None::<i64>];
-        let statement = translate(sql, params, "`x`").unwrap();
+        let statement = translate(sql, params, "`x`").expect("as many values as placeholders");
         assert_eq!(
             statement.sql,
             "SELECT a FROM `x`.t WHERE b = -5 AND c IN (1,2) AND d NOT IN (SELECT 1 FROM DUAL WHERE 1 = 0) AND e = NULL"
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn texts_are_parameters() {
         let params = params![7, "it's\0", vec!["a".to_owned(), "b".to_owned()]];
-        let statement = translate("SELECT ? FROM {s}.t WHERE b = ? AND c IN ??", params, "`x`").unwrap();
+        let statement = translate("SELECT ? FROM {s}.t WHERE b = ? AND c IN ??", params, "`x`").expect("as many values as placeholders");
         assert_eq!(statement.sql, "SELECT ? FROM `x`.t WHERE b = ? AND c IN (?,?)");
         assert_eq!(statement.params[0], mysql_async::Value::Int(7));
         assert_eq!(statement.params[1], mysql_async::Value::Bytes("it's\u{FDD0}0".into()));
