@@ -5,6 +5,7 @@
 //! `bench/load.py` makes plans.
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
+#![expect(clippy::disallowed_methods, reason = "it plays real clients, which live in real time")]
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -22,8 +22,9 @@ const MOST_USES: usize = 2_000;
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 /// How long to wait for a free connection, or for a new one.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What each connection is told first: how long to wait for a lock, and that an abandoned transaction ends by itself.
-const SESSION_SETTINGS: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; SET bytea_output = hex; SET jit = off";
+/// What each connection is told first: how long to wait for a lock, that an abandoned transaction ends by itself, and that a look at some
+/// thousand rows is enough for statistics: everything is asked for by a key, and an upload waits for them.
+const SESSION_SETTINGS: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; SET bytea_output = hex; SET jit = off; SET default_statistics_target = 20";
 /// Rows and bytes that go into one INSERT.
 const BATCH_ROWS: usize = 5_000;
 const BATCH_BYTES: usize = 8 << 20;
