@@ -142,6 +142,9 @@ async fn fields_may_have_megabytes() {
     let stored = notes(&user, &schema).await;
     assert!(stored.len() == 4 && stored[..3].iter().all(|note| note.fields == long) && stored[3].fields == "short");
 
+    let page = Collection::new(user.db(), &schema).notes_since(i32::MIN, (i32::MIN, i64::MIN), 9).await.unwrap();
+    assert!(page == stored, "also in the order of usns");
+
     // The same on its way through a sync.
     let session = crate::sessions::session("k", 1);
     user.lock(7).await.unwrap().start_session(&session).await.unwrap();

@@ -234,9 +234,10 @@ struct Server {
 
 impl Server {
     async fn ask(conn: &mut Conn) -> Result<Self> {
-        let sql = "SELECT VERSION(), CAST(@@max_allowed_packet AS CHAR), CAST(@@log_bin AS CHAR)";
-        let row: Option<(String, String, String)> = conn.query_first(sql).await.map_err(error)?;
-        let (version, packet, has_binlog) = row.ok_or_else(|| StoreError::Internal("the server tells nothing of itself".into()))?;
+        let sql =
+            "SELECT VERSION(), CAST(@@max_allowed_packet AS CHAR), CAST(@@log_bin AS CHAR), CAST(@@innodb_flush_log_at_trx_commit AS CHAR)";
+        let row: Option<(String, String, String, String)> = conn.query_first(sql).await.map_err(error)?;
+        let (version, packet, has_binlog, flush) = row.ok_or_else(|| StoreError::Internal("the server tells nothing of itself".into()))?;
         let is_mariadb = version.contains("MariaDB");
         let oldest = if is_mariadb { (10, 6, 0) } else { (8, 0, 17) };
         if conn.server_version() < oldest {
@@ -249,6 +250,12 @@ impl Server {
                 "the server logs statements (binlog_format = STATEMENT), which does not go together with READ COMMITTED: set it to ROW"
                     .into(),
             ));
+        }
+        if flush != "1" {
+            tracing::warn!(
+                innodb_flush_log_at_trx_commit = flush,
+                "the database server does not wait for the disk when it commits: a crash of the machine can lose syncs that clients believe to be done"
+            );
         }
         let max_packet = packet.parse().unwrap_or(1 << 20);
         if max_packet < SMALL_PACKET {
