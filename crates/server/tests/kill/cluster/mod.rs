@@ -1,73 +1,134 @@
 //! A database server of the test's own, which writes to the disk as it should, and can be killed.
 //!
-//! All that a test needs of an engine is in this one struct.
+//! What differs between the engines is in a file for each.
+
+mod mariadb;
+mod postgres;
 
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use store::StoreError;
+use store::engine::{Db, Engine};
 use tempfile::TempDir;
 
 /// Ways to lose a database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// SIGKILL of the postmaster. Its children notice, some sooner, some later, and may still commit until then.
-    Postmaster,
-    /// SIGQUIT: everybody stops where they are.
-    AtOnce,
-    /// SIGKILL of a backend: the postmaster stops all others and recovers by itself.
-    Backend,
+    /// SIGKILL. PostgreSQL's children notice, some sooner, some later, and may still commit until then.
+    Server,
+    /// It is told to stop and not to wait for anybody. PostgreSQL: SIGQUIT, everybody stops where they are, and it has to recover.
+    /// MariaDB: SIGTERM, it ends all connections, undoes what they have begun, and stops in good order.
+    Stop,
+    /// Connections end in the middle of what they do. PostgreSQL: SIGKILL of a backend; all others have to end with it, and it recovers
+    /// by itself. MariaDB: KILL of all connections; the server goes on.
+    Connection,
 }
 
-/// Counts the others who are in a transaction.
-pub const AT_WORK: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
-     AND datname = current_database() AND backend_type = 'client backend' AND state <> 'idle'";
+/// What differs between the engines.
+trait Product: Send {
+    /// The Unix account that it runs as when we are root, which is no account for a database to run as.
+    fn account(&self) -> &'static str;
+    /// The command that makes its data folder.
+    fn initialise(&self, place: &Place) -> Command;
+    /// The command that is the server.
+    fn serve(&self, place: &Place) -> Command;
+    /// The command that runs SQL with all rights.
+    fn client(&self, place: &Place, sql: &str) -> Command;
+    /// What an operator would run to make a database.
+    fn creation(&self, name: &str) -> Vec<String>;
+    /// The address of a database that was made like that, as djankiserv is told it.
+    fn url(&self, place: &Place, name: &str) -> String;
+    /// The same with all rights.
+    fn admin_url(&self, place: &Place, name: &str) -> String;
+    /// The signal for [`Loss::Stop`].
+    fn stop_signal(&self) -> &'static str;
+    /// Carries out [`Loss::Connection`] on the server with this process id.
+    fn lose_connection(&self, place: &Place, server: i32);
+    /// Whether a process of it is left, although the one that was started has ended.
+    fn is_worked_in(&self, place: &Place) -> bool;
+}
 
-/// A PostgreSQL with its folder, removed with it.
-pub struct Cluster {
+/// Where it lives, and as whom.
+struct Place {
     folder: TempDir,
-    programs: PathBuf,
-    /// Whom it runs as, when we are root, as whom PostgreSQL refuses to run.
     owner: Option<(u32, u32)>,
+}
+
+/// A database server with its folder, removed with it.
+pub struct Cluster {
+    place: Place,
+    product: Box<dyn Product>,
     server: Option<Child>,
+}
+
+/// The engine under test.
+pub fn engine() -> Engine {
+    let (main, user) = crate::databases::engines();
+    assert_eq!(main, user, "killing is tested on postgresql or on mysql, not on both at once");
+    main
+}
+
+/// Whether what a sync has staged survives the database. PostgreSQL's tables for it are UNLOGGED.
+pub fn keeps_staged() -> bool {
+    engine() == Engine::Mysql
+}
+
+/// How many others are in a transaction or run a statement, as the administrator sees it.
+pub async fn at_work(admin: &Db) -> Result<usize, StoreError> {
+    match engine() {
+        Engine::Postgres => postgres::at_work(admin).await,
+        Engine::Mysql => mariadb::at_work(admin).await,
+    }
 }
 
 impl Cluster {
     /// Makes one and starts it. `prepare` may put something else in the place of its folder, such as a small disk.
     pub fn start(prepare: impl FnOnce(&Path)) -> Self {
-        let mut cluster = Self { folder: short_folder("djk-pg-"), programs: programs(), owner: owner(), server: None };
-        prepare(cluster.folder());
-        cluster.give(cluster.folder());
-        let mut initdb = cluster.command("initdb");
-        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust", "-U", "postgres", "-D"]).arg(cluster.data());
-        let made = initdb.output().unwrap();
-        assert!(made.status.success(), "initdb: {made:?}");
+        let product: Box<dyn Product> = match engine() {
+            Engine::Postgres => Box::new(postgres::Postgres::new()),
+            Engine::Mysql => Box::new(mariadb::MariaDb),
+        };
+        let place = Place { folder: short_folder("djk-db-"), owner: owner(product.account()) };
+        prepare(place.path());
+        if let Some((uid, gid)) = place.owner {
+            chown(place.path(), Some(uid), Some(gid)).unwrap();
+        }
+        let made = product.initialise(&place).output().unwrap();
+        assert!(made.status.success(), "making the data folder: {made:?}");
+        let mut cluster = Self { place, product, server: None };
         cluster.restart();
         cluster
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Makes a database and, where it takes one, an account of this name.
+    pub fn create_database(&self, name: &str) {
+        for statement in self.product.creation(name) {
+            self.sql(&statement);
+        }
     }
 
-    /// The address of one of its databases, with the rights of a superuser.
+    /// The address of one of its databases, as djankiserv is told it.
     pub fn url(&self, database: &str) -> String {
-        format!("postgresql:///{database}?host={}&user=postgres", self.folder().display())
+        self.product.url(&self.place, database)
     }
 
-    /// Kills it, and comes back when nothing of it is running any more, or, where it recovers by itself, when it has.
+    /// The same with all rights.
+    pub fn admin_url(&self, database: &str) -> String {
+        self.product.admin_url(&self.place, database)
+    }
+
+    /// Kills it, and comes back when nothing of it is running any more, or, where it goes on or recovers by itself, when it can be used.
     pub fn lose(&mut self, how: Loss) {
         let mut server = self.server.take().unwrap();
         let pid = i32::try_from(server.id()).unwrap();
         match how {
-            Loss::Postmaster => signal(pid, "KILL"),
-            Loss::AtOnce => signal(pid, "QUIT"),
-            Loss::Backend => {
-                if let Some(backend) = self.backend(pid) {
-                    signal(backend, "KILL");
-                    // The log says that it happened; that it is over is seen by who connects.
-                    std::thread::sleep(Duration::from_millis(50));
-                }
+            Loss::Server => signal(pid, "KILL"),
+            Loss::Stop => signal(pid, self.product.stop_signal()),
+            Loss::Connection => {
+                self.product.lose_connection(&self.place, pid);
                 self.server = Some(server);
                 self.wait_until_ready();
                 return;
@@ -75,8 +136,8 @@ impl Cluster {
         }
         server.wait().unwrap();
         let until = Instant::now() + Duration::from_secs(20);
-        while self.is_worked_in() {
-            assert!(Instant::now() < until, "the children of a killed postmaster do not end");
+        while self.product.is_worked_in(&self.place) {
+            assert!(Instant::now() < until, "the children of a killed server do not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -87,24 +148,8 @@ impl Cluster {
             return;
         }
         let log = std::fs::File::options().append(true).create(true).open(self.log()).unwrap();
-        let mut postgres = self.command("postgres");
-        postgres.arg("-D").arg(self.data());
-        // Durable, and small enough for a small disk.
-        for setting in [
-            "listen_addresses=",
-            &format!("unix_socket_directories={}", self.folder().display()),
-            "fsync=on",
-            "synchronous_commit=on",
-            "full_page_writes=on",
-            "max_connections=100",
-            "max_locks_per_transaction=256",
-            "max_wal_size=64MB",
-            "min_wal_size=32MB",
-            "shared_buffers=64MB",
-        ] {
-            postgres.arg("-c").arg(setting);
-        }
-        self.server = Some(postgres.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+        let mut server = self.product.serve(&self.place);
+        self.server = Some(server.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
         self.wait_until_ready();
     }
 
@@ -113,22 +158,15 @@ impl Cluster {
         self.server.as_mut().is_some_and(|server| server.try_wait().unwrap().is_none())
     }
 
-    /// Runs SQL as the superuser.
-    pub fn sql(&self, database: &str, sql: &str) {
-        self.try_sql(database, sql).unwrap();
+    /// Runs SQL with all rights.
+    pub fn sql(&self, sql: &str) {
+        let ran = self.product.client(&self.place, sql).output().unwrap();
+        assert!(ran.status.success(), "{sql}: {ran:?}");
     }
 
-    /// Makes it need room for its log soon, if it can.
-    pub fn use_up_log(&self) {
-        // On a full disk, this is what it dies of.
-        let _ = self.try_sql("postgres", "SELECT pg_switch_wal()");
-    }
-
-    fn try_sql(&self, database: &str, sql: &str) -> Result<(), String> {
-        let mut psql = self.command("psql");
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "-c", sql, &self.url(database)]);
-        let ran = psql.output().unwrap();
-        if ran.status.success() { Ok(()) } else { Err(format!("{sql}: {ran:?}")) }
+    /// Runs SQL with all rights, if that is possible.
+    pub fn try_sql(&self, sql: &str) {
+        let _ = self.product.client(&self.place, sql).output().unwrap();
     }
 
     /// The end of its log, for a failed test.
@@ -140,67 +178,46 @@ impl Cluster {
 
     fn wait_until_ready(&mut self) {
         let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            let mut psql = self.command("psql");
-            psql.args(["--no-psqlrc", "-c", "SELECT 1", &self.url("postgres")]);
-            if psql.output().unwrap().status.success() {
-                return;
-            }
+        while !self.product.client(&self.place, "SELECT 1").output().unwrap().status.success() {
             assert!(self.is_running() && Instant::now() < until, "the database does not start:\n{}", self.last_words());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// A process that serves a connection, preferably one that is doing something.
-    fn backend(&self, postmaster: i32) -> Option<i32> {
-        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).ok()?;
-        let title = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let pids: Vec<i32> =
-            children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| title(pid).contains("[local]")).collect();
-        pids.iter().find(|pid| !title(pid).contains("idle")).or(pids.first()).copied()
-    }
-
-    /// Whether any process of it is left: all of them work in its data folder.
-    fn is_worked_in(&self) -> bool {
-        let data = self.data();
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        processes.into_iter().any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == data))
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder().join("data")
-    }
-
     fn log(&self) -> PathBuf {
         // Beside the folder, which may be a full disk.
-        self.folder().with_extension("log")
-    }
-
-    fn give(&self, path: &Path) {
-        if let Some((uid, gid)) = self.owner {
-            chown(path, Some(uid), Some(gid)).unwrap();
-        }
-    }
-
-    fn command(&self, program: &str) -> Command {
-        use std::os::unix::process::CommandExt;
-        let mut command = Command::new(self.programs.join(program));
-        command.env_clear().env("LC_ALL", "C").env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.current_dir(self.folder()).stdin(Stdio::null());
-        if let Some((uid, gid)) = self.owner {
-            command.uid(uid).gid(gid);
-        }
-        command
+        self.place.path().with_extension("log")
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Some(mut server) = self.server.take() {
-            signal(i32::try_from(server.id()).unwrap_or(0), "QUIT");
+            signal(i32::try_from(server.id()).unwrap_or(0), self.product.stop_signal());
             let _ = server.wait();
         }
         let _ = std::fs::remove_file(self.log());
+    }
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// A command as its owner, with nothing of our environment but where programs are found.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("LC_ALL", "C").env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.current_dir(self.path()).stdin(Stdio::null());
+        if let Some((uid, gid)) = self.owner {
+            command.uid(uid).gid(gid);
+        }
+        command
     }
 }
 
@@ -217,25 +234,10 @@ pub fn signal(pid: i32, name: &str) {
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), name);
 }
 
-/// The account that PostgreSQL runs as.
-fn owner() -> Option<(u32, u32)> {
+fn owner(account: &str) -> Option<(u32, u32)> {
     if !nix::unistd::geteuid().is_root() {
         return None;
     }
-    let user = nix::unistd::User::from_name("postgres").unwrap().expect("the package of PostgreSQL makes the account `postgres`");
+    let user = nix::unistd::User::from_name(account).unwrap().unwrap_or_else(|| panic!("there is no account `{account}`"));
     Some((user.uid.as_raw(), user.gid.as_raw()))
-}
-
-/// The folder of the newest installed programs.
-fn programs() -> PathBuf {
-    let below = |parent: &str| {
-        let mut versions: Vec<PathBuf> = std::fs::read_dir(parent).map(|d| d.flatten().map(|e| e.path()).collect()).unwrap_or_default();
-        versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-        versions.into_iter().rev().map(|path| path.join("bin"))
-    };
-    let in_path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = below("/usr/lib/postgresql").chain(std::env::split_paths(&in_path));
-    folders
-        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
-        .expect("PostgreSQL is installed: scripts/install-deps.sh")
 }
