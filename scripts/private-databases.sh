@@ -88,11 +88,14 @@ start_mysql() {
         { echo "MariaDB is not installed: run scripts/install-deps.sh test" >&2; exit 1; }
     owned_by nobody "$dir"
     cd "$dir"
-    "${as_owner[@]}" mariadb-install-db --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db \
+    # A folder of its own for temporary tables: a server that starts removes those of all others from the folder that it uses.
+    mkdir "$dir/tmp"
+    chmod 777 "$dir/tmp"
+    TMPDIR=$dir/tmp "${as_owner[@]}" mariadb-install-db --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db \
         --skip-name-resolve >"$folder/install.log" 2>&1 || { cat "$folder/install.log" >&2; exit 1; }
     logs+=("$folder/mariadb.log")
     # Without waiting for the disk, and with the default of max_allowed_packet, whose limit is tested.
-    "${as_owner[@]}" "$server" --no-defaults --datadir="$dir/data" --socket="$dir/socket" --pid-file="$dir/pid" --skip-networking \
+    "${as_owner[@]}" "$server" --no-defaults --datadir="$dir/data" --tmpdir="$dir/tmp" --socket="$dir/socket" --pid-file="$dir/pid" --skip-networking \
         --skip-log-bin --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0 \
         --innodb-log-file-size=256M --innodb-buffer-pool-size=256M --max-connections=300 --table-open-cache=4000 \
         >"$folder/mariadb.log" 2>&1 &

@@ -312,7 +312,7 @@ impl Accounts {
     }
 
     async fn remove_data(&self, id: i64) -> Result<()> {
-        self.user.delete_collection(id).await?;
+        self.user.delete_collection(id, self.clock.now_ms()).await?;
         match tokio::fs::remove_dir_all(self.files.media().join(id.to_string())).await {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
             _ => {}

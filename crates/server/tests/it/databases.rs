@@ -7,7 +7,7 @@ use store::params;
 
 /// What an operator is told to do on MySQL and MariaDB. The tests have exactly these rights.
 const DOCUMENTATION: &str = include_str!("../../../../docs/databases.md");
-const PASSWORD: &str = "a long password";
+pub const PASSWORD: &str = "a long password";
 
 /// A database that a server uses, for one of its two or for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Admin {
 }
 
 /// The engines of the main and of the user database.
-fn engines() -> (Engine, Engine) {
+pub fn engines() -> (Engine, Engine) {
     match std::env::var("DJANKISERV_TEST_ENGINE").as_deref() {
         Err(_) | Ok("postgresql") => (Engine::Postgres, Engine::Postgres),
         Ok("mysql") => (Engine::Mysql, Engine::Mysql),
@@ -32,6 +32,13 @@ fn engines() -> (Engine, Engine) {
         Ok("mixed-reverse") => (Engine::Mysql, Engine::Postgres),
         Ok(other) => panic!("DJANKISERV_TEST_ENGINE must be postgresql, mysql, mixed or mixed-reverse, not {other}"),
     }
+}
+
+/// What an operator is told to do on MySQL and MariaDB, for a database and an account of this name.
+pub fn documented(name: &str) -> Vec<String> {
+    let block = DOCUMENTATION.split("```sql").find(|block| block.contains("GRANT")).unwrap().split("```").next().unwrap();
+    let statements = block.split(';').map(str::trim).filter(|statement| !statement.is_empty());
+    statements.map(|statement| statement.replace("djankiserv", name).replace("'localhost'", "'%'")).collect()
 }
 
 fn admin_url(engine: Engine) -> String {
@@ -43,7 +50,7 @@ fn admin_url(engine: Engine) -> String {
 }
 
 /// The main database of a configuration with this address.
-fn connect_to(url: &str) -> ConnectTo {
+pub fn connect_to(url: &str) -> ConnectTo {
     let config = Config::load(&Source::from_pairs([("DJANKISERV_MAINDB_URL", url), ("DJANKISERV_DATA_ROOT", "/nonexistent")])).unwrap();
     match config.databases {
         Databases::External { main, .. } => main,
@@ -87,9 +94,8 @@ impl Admin {
         if *engine == Engine::Postgres {
             return admin.script(&format!("CREATE DATABASE {name}")).await.unwrap();
         }
-        let documented = DOCUMENTATION.split("```sql").find(|block| block.contains("GRANT")).unwrap().split("```").next().unwrap();
-        for statement in documented.split(';').filter(|statement| !statement.trim().is_empty()) {
-            admin.script(&statement.replace("djankiserv", name).replace("'localhost'", "'%'")).await.unwrap();
+        for statement in documented(name) {
+            admin.script(&statement).await.unwrap();
         }
     }
 

@@ -48,8 +48,8 @@ async fn a_deleted_account_leaves_nothing() {
     a.upload(&collection(Schema::V18, 3, NOW)).await;
     a.start(1).await;
     let account = server.account("a").await;
-    server.app.user.delete_collection(account).await.unwrap();
-    server.app.user.delete_collection(account).await.unwrap();
+    server.app.user.delete_collection(account, NOW).await.unwrap();
+    server.app.user.delete_collection(account, NOW).await.unwrap();
     assert_eq!(schemas(&server).await, 0);
     for table in ["collections", "generations", "sync_sessions", "sync_staged", "sync_finished", "media", "media_state"] {
         let rows = server.app.user.db().query(&format!("SELECT 1 FROM {{s}}.{table}"), vec![]).await.unwrap();

@@ -110,7 +110,7 @@ async fn logging_in_repairs_a_missing_row() {
     let server = TestServer::new().await;
     let a = server.device("a").await;
     let account = server.account("a").await;
-    server.app.user.delete_collection(account).await.unwrap();
+    server.app.user.delete_collection(account, NOW).await.unwrap();
     for (path, message) in [
         ("sync/meta", meta()),
         ("sync/start", json!({"minUsn": 0, "lnewer": false})),

@@ -54,7 +54,7 @@ async fn large_collections() {
         rows.push(world.look.rows(account).await);
     }
     let (mut held, mut uploads, mut cut, mut kills) = (1, 0, 0, 0);
-    let blows = [Blow::Process, Blow::Database(Loss::Postmaster), Blow::Process, Blow::Database(Loss::Backend), Blow::Process];
+    let blows = [Blow::Process, Blow::Database(Loss::Server), Blow::Process, Blow::Database(Loss::Connection), Blow::Process];
     for round in 0.. {
         if !goes_on(begun, round) {
             break;

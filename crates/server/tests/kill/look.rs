@@ -1,17 +1,19 @@
 //! Looks past the server into the database and the data folder: what an account holds, row by row, and what nobody needs.
 
-use crate::cluster::AT_WORK;
+use crate::cluster::at_work;
 use crate::say;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use store::collection::Collection;
-use store::engine::ConnectTo;
+use store::engine::{ConnectTo, Db};
 use store::main_db::MainDb;
 use store::user_db::UserDb;
 
 pub struct Look {
     pub main: MainDb,
     pub user: UserDb,
+    /// With all rights, to see what others do.
+    admin: Db,
 }
 
 /// Everything that an account holds, table by table, but for the moments at which it was stored.
@@ -36,16 +38,16 @@ impl Rows {
 }
 
 impl Look {
-    pub async fn open(to: &ConnectTo) -> Self {
+    pub async fn open(to: &ConnectTo, admin: &ConnectTo) -> Self {
         let main = MainDb::open(to, "0123456789abcdef", 0).await.unwrap();
         let user = UserDb::open(to, main.installation(), 0).await.unwrap();
-        Self { main, user }
+        Self { main, user, admin: Db::connect(admin).await.unwrap() }
     }
 
     /// Whether nobody but us is in a transaction.
     pub async fn is_quiet(&self) -> bool {
         // A connection of before the crash says so first.
-        self.user.db().query(AT_WORK, vec![]).await.is_ok_and(|rows| rows[0].int(0).unwrap() == 0)
+        at_work(&self.admin).await.is_ok_and(|count| count == 0)
     }
 
     /// All that an account holds, by now.

@@ -1,4 +1,4 @@
-//! The promise that nothing is lost, tested by really killing: the program itself, started as a process, over HTTP, with a PostgreSQL of
+//! The promise that nothing is lost, tested by really killing: the program itself, started as a process, over HTTP, with a database of
 //! the test's own that writes to the disk as it should.
 //!
 //! Each test prints its seed and how often it killed. DJANKISERV_PROOF_SEED repeats one; DJANKISERV_PROOF_SECONDS lets each of those that

@@ -71,7 +71,7 @@ async fn batches_of_media() {
     let (real_id, twin_id) = (world.account("real").await, world.account("twin").await);
     let mut held: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let (mut up, mut applied, mut down) = (0, 0, 0);
-    let mut losses = [Loss::Postmaster, Loss::AtOnce, Loss::Backend].into_iter().cycle();
+    let mut losses = [Loss::Server, Loss::Stop, Loss::Connection].into_iter().cycle();
     for round in 0.. {
         if !goes_on(begun, round) {
             break;
@@ -83,7 +83,7 @@ async fn batches_of_media() {
             ways.push(Break::Killed { moment, blow: Blow::Database(losses.next().unwrap()), back_at_once: rng.bool() });
         }
         ways.push(Break::KilledInBody(Blow::Process));
-        ways.push(Break::KilledInBody(Blow::Database(Loss::AtOnce)));
+        ways.push(Break::KilledInBody(Blow::Database(Loss::Stop)));
         for how in ways {
             let changes = changes(&held, &mut rng);
             let zip = batch(&changes);

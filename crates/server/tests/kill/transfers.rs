@@ -118,7 +118,7 @@ async fn whole_collections() {
     let (mut rng, begun) = (seeded(), Instant::now());
     let world = World::new(&[]).await;
     let mut account = Account::new(&world).await;
-    let mut losses = [Loss::Postmaster, Loss::AtOnce, Loss::Backend].into_iter().cycle();
+    let mut losses = [Loss::Server, Loss::Stop, Loss::Connection].into_iter().cycle();
     let (mut uploads, mut downloads) = (0, 0);
     for round in 0.. {
         if !goes_on(begun, round) {
@@ -132,9 +132,9 @@ async fn whole_collections() {
             ways.push(Break::Killed { moment, blow: Blow::Database(losses.next().unwrap()), back_at_once: rng.bool() });
         }
         ways.push(Break::Killed { moment: Moment::After, blow: Blow::Process, back_at_once: false });
-        ways.push(Break::Killed { moment: Moment::After, blow: Blow::Database(Loss::AtOnce), back_at_once: false });
+        ways.push(Break::Killed { moment: Moment::After, blow: Blow::Database(Loss::Stop), back_at_once: false });
         ways.push(Break::KilledInBody(Blow::Process));
-        ways.push(Break::KilledInBody(Blow::Database(Loss::Postmaster)));
+        ways.push(Break::KilledInBody(Blow::Database(Loss::Server)));
         rng.shuffle(&mut ways);
         for (number, how) in ways.iter().enumerate() {
             account.upload(*how).await;

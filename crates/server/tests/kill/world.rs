@@ -1,6 +1,7 @@
 //! An installation that can be killed: a database, a data folder, a process of the server, and a look into all of it.
 
 use crate::cluster::{Cluster, Loss, short_folder};
+use crate::databases::connect_to;
 use crate::device::{Device, is_ready};
 use crate::it::PASSWORD;
 use crate::look::Look;
@@ -8,12 +9,13 @@ use crate::process::{Installation, Process};
 use djankiserv::actions::accounts::{Accounts, NewUser};
 use djankiserv::actions::username::Username;
 use djankiserv::clock::Clock;
-use djankiserv::config::{Config, DataRoot, Databases, LoginLimits, Source};
+use djankiserv::config::{DataRoot, LoginLimits};
 use djankiserv::passwords::Passwords;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use store::engine::ConnectTo;
 use tempfile::TempDir;
 
 /// What dies.
@@ -49,13 +51,11 @@ impl World {
         std::fs::create_dir(&root).unwrap();
         prepare_root(&root);
         let cluster = Cluster::start(prepare_database);
-        cluster.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+        cluster.create_database(DATABASE);
         let installation = Installation { root, database: cluster.url(DATABASE), log: folder.path().join("log") };
         let process = Process::start(&installation, arguments);
-        let pairs = [("DJANKISERV_MAINDB_URL", installation.database.as_str()), ("DJANKISERV_DB_CONNECTIONS", "4")];
-        let config = Config::load(&Source::from_pairs(pairs)).unwrap();
-        let Databases::External { main: to, .. } = &config.databases else { panic!("the database is external") };
-        let look = Look::open(to).await;
+        let to = |url: &str| ConnectTo { max_connections: 4, ..connect_to(url) };
+        let look = Look::open(&to(&installation.database), &to(&cluster.admin_url(DATABASE))).await;
         let limits = LoginLimits { attempts: 1000, window_ms: 1000 };
         let files = DataRoot::new(&installation.root).unwrap();
         let accounts = Accounts::new(look.main.clone(), look.user.clone(), Passwords::new().unwrap(), limits, files, Clock::system());

@@ -1,6 +1,7 @@
 //! Generations: a whole collection is replaced by loading a new schema beside the old one and switching to it under the lock.
 //!
-//! A generation is a row before it is a schema, so that nothing is ever left that no row names. States go
+//! A generation is a row before it is a schema, and for as long as somebody may still be making that schema, so that nothing is ever left
+//! that no row names. States go
 //! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`. One that
 //! takes longer to load than a client waits becomes the current one while it is `importing`, once its file is safe.
 
@@ -286,11 +287,11 @@ impl UserDb {
         .await
     }
 
-    /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off, and kept ones that are older
-    /// than `kept_since` or more than `kept_count` per account.
+    /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off or could not be the last word yet,
+    /// and kept ones that are older than `kept_since` or more than `kept_count` per account.
     pub async fn outdated_generations(&self, now_ms: i64, kept_since: i64, kept_count: i64) -> Result<Vec<Generation>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM {{s}}.generations g WHERE state = 'dropping' OR (state = 'loading' AND lease_until < ?) \
+            "SELECT {COLUMNS} FROM {{s}}.generations g WHERE (state IN ('dropping', 'loading') AND lease_until < ?) \
              OR (state = 'kept' AND (replaced < ? OR (SELECT COUNT(*) FROM {{s}}.generations o WHERE o.account = g.account \
              AND o.state = 'kept' AND o.replaced > g.replaced) >= ?)) LIMIT 1000"
         );
@@ -307,10 +308,19 @@ impl UserDb {
     }
 
     /// Removes everything that is stored of an account: rows, schemas, media index. May be repeated.
-    pub async fn delete_collection(&self, account: i64) -> Result<()> {
+    ///
+    /// Whoever is beginning an upload at this moment may make its schema after we have removed it. So the row of a generation that is
+    /// being filled stays until its lease has run out; [`UserDb::outdated_generations`] then names it.
+    pub async fn delete_collection(&self, account: i64, now_ms: i64) -> Result<()> {
         repeat("deleting a collection", || self.delete_rows(account)).await?;
-        for generation in self.generations(account).await? {
-            self.remove_dropping(account, generation.number, &generation.schema).await?;
+        let sql = "SELECT number, schema_name, lease_until FROM {s}.generations WHERE account = ?";
+        for row in self.db.query(sql, params![account]).await? {
+            let (number, schema, lease_until) = (row.int32(0)?, row.text(1)?, row.int(2)?);
+            if lease_until < now_ms {
+                self.remove_dropping(account, number, &schema).await?;
+            } else {
+                self.db.drop_schema(&schema).await?;
+            }
         }
         Ok(())
     }
@@ -322,7 +332,10 @@ impl UserDb {
             ("SELECT account FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
         ];
         let (tx, _) = self.db.begin_with(locks).await?;
-        tx.execute("UPDATE {s}.generations SET state = 'dropping' WHERE account = ?", params![account]).await?;
+        // The lease first: MySQL would already see the new state.
+        let sql = "UPDATE {s}.generations SET lease_until = CASE WHEN state IN ('loading', 'importing', 'dropping') THEN lease_until ELSE 0 END, \
+                   state = 'dropping' WHERE account = ?";
+        tx.execute(sql, params![account]).await?;
         for table in ["sync_sessions", "sync_staged", "sync_finished", "media", "media_state", "collections"] {
             tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;
         }
@@ -335,7 +348,7 @@ impl UserDb {
             let changed = locked
                 .tx
                 .execute(
-                    "UPDATE {s}.generations SET state = 'dropping' WHERE account = ? AND number = ? AND state = ?",
+                    "UPDATE {s}.generations SET state = 'dropping', lease_until = 0 WHERE account = ? AND number = ? AND state = ?",
                     params![account, number, from.name()],
                 )
                 .await?;

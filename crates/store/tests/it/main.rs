@@ -3,6 +3,7 @@
 
 mod collection;
 mod engine;
+mod generations;
 mod loading;
 mod media;
 mod rights;

@@ -18,7 +18,7 @@ async fn live_and_die(without: &str) -> Result<(), StoreError> {
     Collection::within(&tx, &new.schema).delete_notes(&[1]).await?;
     tx.commit().await?;
     assert_eq!(user.schemas().await?, [new.schema]);
-    user.delete_collection(7).await
+    user.delete_collection(7, 10).await
 }
 
 #[tokio::test]

@@ -17,12 +17,14 @@ const EXISTS: &[u16] = &[DUPLICATE_KEY, 1586, 1007, 1050, DUPLICATE_INDEX_NAME];
 /// A table; a database; the database to drop; the table to drop; a table made after the snapshot; a table that its engine has lost.
 const GONE: &[u16] = &[1146, 1049, 1008, 1051, 1412, 1932];
 /// Connections: too many of them (of all, of a user, per hour), killed, broken, idle for too long, host or account blocked, no thread.
-/// Resources: memory, disk, table full, locks, transactions. Files that cannot be read or written. A server that stops, is read-only
-/// during a fail-over, does not commit, or has not joined its cluster.
+/// Resources: memory, disk, table full, locks, transactions. Files, tables, databases that cannot be made, read, written or removed. A
+/// server that stops, is read-only during a fail-over, does not commit, or has not joined its cluster.
 const UNAVAILABLE: &[u16] = &[
     1040, 1203, 1226, 1927, 1152, 1158, 1159, 1160, 1161, 4031, 1129, 1130, 3118, 4151, 1135, 1037, 1038, 1041, 1021, 1114, 1206, 1637,
-    1016, 1017, 1023, 1024, 1026, 1030, 1053, 1290, 1792, 1836, 1180, 1047, 3168, 3169,
+    1004, 1005, 1006, 1009, 1010, 1016, 1017, 1023, 1024, 1025, 1026, 1030, 1878, 1053, 1290, 1792, 1836, 1180, 1047, 3168, 3169,
 ];
+/// Below this, numbers are those of MySQL's layer above the operating system: a file could not be made, read, written, …
+const OF_THE_SYSTEM: u16 = 120;
 /// A packet, or the result of a function, above `max_allowed_packet`.
 const PACKET_TOO_LARGE: &[u16] = &[1153, 1301];
 /// `LOAD DATA LOCAL`: switched off by the server, by the client, and the same in MySQL 8 and MariaDB.
@@ -73,7 +75,7 @@ fn server_error(server: &ServerError) -> StoreError {
         _ if is_in(EXISTS) => StoreError::AlreadyExists(text),
         _ if is_in(GONE) => StoreError::Gone(text),
         _ if is_in(PACKET_TOO_LARGE) => packet_too_large(&text),
-        _ if is_in(UNAVAILABLE) => StoreError::Unavailable(text),
+        code if code < OF_THE_SYSTEM || is_in(UNAVAILABLE) => StoreError::Unavailable(text),
         _ => StoreError::Internal(text),
     }
 }
@@ -112,6 +114,7 @@ mod tests {
         assert!(matches!(server(1205, "Lock wait"), StoreError::LockWait(_)));
         assert!(matches!(server(1146, "Table 'a.b' doesn't exist"), StoreError::Gone(_)));
         assert!(matches!(server(1040, "Too many connections"), StoreError::Unavailable(_)));
+        assert!(matches!(server(3, "Error writing file './ddl_recovery.log' (Errcode: 28)"), StoreError::Unavailable(_)));
         assert!(matches!(server(1054, "Unknown column"), StoreError::Internal(_)));
         assert!(server(1153, "Got a packet").to_string().contains("max_allowed_packet"));
     }
