@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Everything that `make test` runs, and what takes longer: ignored Rust tests, killing at random moments (KILL_SECONDS for each
-# test, 600), two hundred accounts and hostile input (PROOF_SECONDS for each test, 300), fuzzing (FUZZ_SECONDS for each parser, 300),
-# random operations compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on two and three processes, on MariaDB,
-# and against the official server, which proves the suite. Prints a dated summary.
+# test, 600, on each engine), two hundred accounts and hostile input (PROOF_SECONDS for each test, 300), fuzzing (FUZZ_SECONDS for each
+# parser, 300), random operations compared with the official server (TWINS_MINUTES, 30), the end-to-end suite on two and three processes, on
+# MariaDB (one process, and three), and against the official server, which proves the suite. Prints a dated summary.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -20,8 +20,11 @@ part() {
 
 part "make test" scripts/test.sh
 part "ignored Rust tests" scripts/private-databases.sh cargo test --locked --workspace -- --ignored
-part "killing for ten minutes each" \
-    env DJANKISERV_PROOF_SECONDS="${KILL_SECONDS:-600}" cargo test --locked -p djankiserv --test kill -- --nocapture
+for engine in postgresql mysql; do
+    part "killing for ten minutes each, $engine" \
+        env DJANKISERV_TEST_ENGINE=$engine DJANKISERV_PROOF_SECONDS="${KILL_SECONDS:-600}" \
+        cargo test --locked -p djankiserv --test kill -- --nocapture
+done
 # As many cases as fit; those of another day are other ones. A failure names its seed.
 part "the same as the official server, half an hour of cases" \
     env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" \
@@ -34,6 +37,9 @@ part "the server's tests, accounts on MariaDB, collections on PostgreSQL" \
     env DJANKISERV_TEST_ENGINE=mixed-reverse scripts/private-databases.sh cargo test --locked -p djankiserv --test it
 part "end-to-end suite on MariaDB" \
     env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" DJANKISERV_TEST_ENGINE=mysql \
+    scripts/private-databases.sh scripts/e2e-on-mariadb.sh
+part "end-to-end suite on three processes, on MariaDB" \
+    env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" DJANKISERV_TEST_ENGINE=mysql E2E_PROCESSES=3 \
     scripts/private-databases.sh scripts/e2e-on-mariadb.sh
 part "many accounts with faults, and hostile input" \
     env DJANKISERV_PROOF_SECONDS="${PROOF_SECONDS:-300}" scripts/private-databases.sh \

@@ -19,6 +19,9 @@ scripts/private-databases.sh cargo test --locked --workspace
 step "the same of what needs a database, on MariaDB"
 DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh cargo test --locked --test it --test proof
 
+step "killing processes and databases, and full disks, on MariaDB"
+DJANKISERV_TEST_ENGINE=mysql cargo test --locked -p djankiserv --test kill
+
 step "accounts on PostgreSQL, collections on MariaDB"
 DJANKISERV_TEST_ENGINE=mixed scripts/private-databases.sh cargo test --locked -p djankiserv --test it
 
@@ -34,5 +37,10 @@ step "real clients, three processes behind a proxy"
 # What could depend on a process; test-long.sh runs all of it.
 DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv E2E_PROCESSES=3 e2e/run.sh \
     test_several_processes.py test_sessions.py test_parallel.py test_restart.py test_media.py test_uploads.py test_conflicts.py
+
+step "real clients, three processes, on MariaDB"
+# Kills at each request of a sync, and many at once. All of it in make test-long.
+E2E_PROCESSES=3 DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh scripts/e2e-on-mariadb.sh \
+    test_several_processes.py test_parallel.py -k "killed or requests_go or parallel"
 
 step "all tests passed"
