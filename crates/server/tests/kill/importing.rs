@@ -10,7 +10,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::user_db::GenerationState;
 
-const NOTES: i64 = 20_000;
+const NOTES: i64 = 5_000;
+/// The server reads them in a moment, and answers; the database takes its time to load and index them. So there is something to cut off.
+const REVIEWS: i64 = 150_000;
+
+/// A collection file that takes longer to load than to check.
+fn file(notes: i64, modified: i64) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("collection");
+    std::fs::write(&path, collection(Schema::V18, notes, modified)).unwrap();
+    let sqlite = rusqlite::Connection::open(&path).unwrap();
+    let sql = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?) \
+               INSERT INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) SELECT x, 1000001 + x % 5000, 0, 3, x % 300, 1, 2500, x % 60000, 1 FROM n";
+    assert_eq!(sqlite.execute(sql, [REVIEWS]).unwrap() as i64, REVIEWS);
+    drop(sqlite);
+    std::fs::read(path).unwrap()
+}
 
 async fn state(world: &World, account: i64) -> GenerationState {
     // As many as there may be connections of before a crash.
@@ -44,7 +59,7 @@ async fn take_over(world: &Arc<World>, account: i64, rng: &mut fastrand::Rng) ->
 async fn large_collections() {
     let (mut rng, begun) = (seeded(), Instant::now());
     let world = World::new(&["--answer-import-after", "0"]).await;
-    let files = [collection(Schema::V18, NOTES, NOW - 5), collection(Schema::V18, NOTES + 7, NOW - 4)];
+    let files = [file(NOTES, NOW - 5), file(NOTES + 7, NOW - 4)];
     let device = world.device("ann").await;
     let account = world.account("ann").await;
     let mut rows = Vec::new();
@@ -63,7 +78,7 @@ async fn large_collections() {
             let other = 1 - held;
             device.upload(&files[other]).await;
             uploads += 1;
-            tokio::time::sleep(Duration::from_millis(rng.u64(0..300))).await;
+            tokio::time::sleep(Duration::from_millis(rng.u64(0..200))).await;
             world.strike(blow);
             world.revive().await;
             world.quiet().await;
