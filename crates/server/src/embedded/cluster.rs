@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use store::engine::{ConnectTo, Engine, Host};
 use tokio::io::AsyncWriteExt;
 
@@ -22,6 +23,10 @@ pub(super) const DATABASE: &str = "djankiserv";
 pub(super) const PORT: u16 = 5432;
 /// A socket's path has 107 bytes at most; this is what PostgreSQL appends to the folder, with a little to spare for its lock file.
 const LONGEST_SOCKET_FOLDER: usize = 107 - "/.s.PGSQL.5432.lock".len();
+
+/// Another process may be making the folders at this moment. A folder is there a little before its mode is the right one.
+const MOST_TRIES: u32 = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// A cluster, in PostgreSQL's sense: one server's databases.
 #[derive(Debug, Clone)]
@@ -48,7 +53,14 @@ impl Cluster {
         // The running server's working folder is compared with this one, so it must not contain symbolic links.
         let folder = folder.canonicalize().at("cannot look at", folder)?;
         let run_as = RunAs::choose(&folder.join("data"))?;
-        run_as.check_can_enter(&folder)?;
+        let mut tries = 0;
+        while let Err(e) = run_as.check_can_enter(&folder) {
+            tries += 1;
+            if tries > MOST_TRIES {
+                return Err(e);
+            }
+            std::thread::sleep(BETWEEN_TRIES);
+        }
         let socket_folder = socket_folder(&folder);
         Ok(Self { folder, dumps: root.dumps(), socket_folder, run_as })
     }

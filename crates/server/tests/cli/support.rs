@@ -47,7 +47,8 @@ impl Folder {
     /// Runs a command that reads a password, and expects it to succeed.
     pub fn run_with_password(&self, arguments: &[&str], password: &str) -> Finished {
         let mut child = self.command(arguments).arg("--password-stdin").stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        // Who has ended already says why.
+        let _ = child.stdin.take().unwrap().write_all(password.as_bytes());
         Finished::from(child.wait_with_output().unwrap()).expect_success()
     }
 

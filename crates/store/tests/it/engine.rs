@@ -147,9 +147,12 @@ async fn the_second_statement_sees_what_the_lock_waited_for() {
 /// Somebody holds the lock for longer than one waits for it, but not for twice as long.
 #[tokio::test]
 async fn who_has_waited_too_long_for_a_lock_begins_again() {
-    let user = user_db().await;
+    // Another process: within one, who waits for others of the same account does so without the database, and not for so long.
+    let to = fresh().await;
+    let open = || UserDb::open(&to, "0123456789abcdef", 1);
+    let (user, other) = (open().await.unwrap(), open().await.unwrap());
     user.create_collection(7, 1).await.unwrap();
-    let first = user.lock(7).await.unwrap();
+    let first = other.lock(7).await.unwrap();
     let since = std::time::Instant::now();
     let release = async {
         tokio::time::sleep(std::time::Duration::from_millis(12_000)).await;
