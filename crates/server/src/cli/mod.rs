@@ -23,7 +23,7 @@ use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// A sync server for Anki that keeps collections in PostgreSQL.
+/// A sync server for Anki that keeps collections in PostgreSQL, MariaDB or MySQL.
 ///
 /// `djankiserv serve` runs it; without any configuration it starts a private PostgreSQL of its own in the data folder.
 #[derive(Debug, Parser)]
