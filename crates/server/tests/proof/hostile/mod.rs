@@ -339,7 +339,8 @@ async fn no_file_does_harm() {
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
     say(&format!("{} files: {taken} taken, {refused} refused, {:?}", tally.total(), tally.0));
     assert!(taken > 5 && refused > 5, "tests nothing");
-    assert!(peak_memory() < 1 << 30, "the bombs were not unpacked");
+    // The whole process's, in which the other tests run beside this one: a bomb in memory would still be twice this.
+    assert!(peak_memory() < BOMB / 2, "the bombs were not unpacked");
     let (findings, _) = server.check(false).await;
     let damages: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Damage).collect();
     assert!(damages.is_empty(), "{damages:?}");
