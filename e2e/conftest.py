@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from browser import browser, new_page  # noqa: F401 - fixtures
 from device import ClientProcess, Device
 from flows import upload_first
 from paths import NEWEST, VERSIONS
@@ -16,6 +17,7 @@ from wire import Wire
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "ours(why): promised by djankiserv only, skipped for the official server")
+    config.addinivalue_line("markers", "allows_complaints: the browser is expected to complain in this test")
     config.addinivalue_line("markers", "slow_e2e: takes more than some seconds; part of the default run")
 
 

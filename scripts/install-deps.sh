@@ -31,6 +31,10 @@ fi
 if [[ ${1:-} == test ]] && ! has_mariadb; then
     packages+=(mariadb-server-core mariadb-client-core)
 fi
+# The web pages are tested in a real browser; a letter without a font is an empty box.
+if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
+    packages+=(chromium fonts-dejavu-core)
+fi
 if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     packages+=(python3 python3-venv)
 fi
