@@ -26,6 +26,9 @@ step "accounts on PostgreSQL, collections on MariaDB"
 DJANKISERV_TEST_ENGINE=mixed scripts/private-databases.sh cargo test --locked -p djankiserv --test it
 
 export DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv
+step "packaging"
+scripts/test-packaging.sh
+
 step "real clients"
 E2E_SERVER=djankiserv e2e/run.sh
 
