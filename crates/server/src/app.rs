@@ -53,7 +53,7 @@ impl App {
         let downloads = DownloadCache::open(config.data_root.downloads())?;
         let imports = config.data_root.imports();
         std::fs::create_dir_all(&imports)?;
-        let transfers = Arc::new(Semaphore::new((config.limits.db_connections / 6).max(1)));
+        let transfers = Arc::new(Semaphore::new(most_transfers(&config)));
         let turns = Turns::new(config.limits.account_requests);
         Ok(Self {
             turns,
@@ -72,6 +72,17 @@ impl App {
     }
 }
 
+impl App {
+    /// How many whole collections are imported or exported at a time.
+    pub fn most_transfers(&self) -> usize {
+        most_transfers(&self.config)
+    }
+}
+
+fn most_transfers(config: &Config) -> usize {
+    (config.limits.db_connections / 6).max(1)
+}
+
 /// All routes. The old djankiserv served below `/djs`, so everything is there too.
 pub fn router(app: Arc<App>) -> Router {
     let surfaces = Router::new().merge(sync::routes::routes());
@@ -82,7 +93,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
         .fallback(http::not_found::not_found)
-        // Last, so that it stands before all of the above.
+        // Last, so that they stand before all of the above.
         .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), http::track::track))
         .with_state(app)
 }

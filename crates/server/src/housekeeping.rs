@@ -1,6 +1,7 @@
 //! What has to be tidied up now and then, by any process, at any time, and again after a crash.
 
 use crate::app::App;
+use crate::metrics::{HOUSEKEEPING, HOUSEKEEPING_DONE, REMOVED};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,17 +23,26 @@ const DOWNLOAD_BYTES: u64 = 4 << 30;
 pub async fn run(app: Arc<App>) {
     let mut round: u32 = 0;
     loop {
-        if let Err(error) = often(&app).await {
+        if let Err(error) = counted("often", &app, often(&app)).await {
             tracing::warn!(%error, "housekeeping failed; trying again in a minute");
         }
         if round.is_multiple_of(RARELY)
-            && let Err(error) = rarely(&app).await
+            && let Err(error) = counted("rarely", &app, rarely(&app)).await
         {
             tracing::warn!(%error, "housekeeping failed; trying again in an hour");
         }
         round = round.wrapping_add(1);
         tokio::time::sleep(OFTEN).await;
     }
+}
+
+async fn counted(kind: &'static str, app: &App, round: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let outcome = round.await;
+    HOUSEKEEPING.count([kind, if outcome.is_ok() { "ok" } else { "failed" }]);
+    if outcome.is_ok() {
+        HOUSEKEEPING_DONE.set([kind], app.clock.now_secs());
+    }
+    outcome
 }
 
 /// Removes sessions that have been idle, and generations that are given up, outdated or too many.
@@ -42,6 +52,7 @@ pub async fn run(app: Arc<App>) {
 pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
     let now = app.clock.now_ms();
     let idle = app.user.sweep_sessions(now - IDLE_SESSION_MS, now - FINISHED_MS).await?;
+    REMOVED.add(["syncs"], idle);
     if idle > 0 {
         tracing::info!(idle, "removed syncs that did not go on");
     }
@@ -50,7 +61,7 @@ pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
     for generation in app.user.outdated_generations(now, kept_since, i64::from(limits.kept_count)).await? {
         tracing::info!(account = generation.account, number = generation.number, state = generation.state.name(), "removing a generation");
         // One that is still being read cannot go yet; the others can.
-        if let Err(error) = app.user.remove_generation(&generation).await {
+        if let Err(error) = app.user.remove_generation(&generation).await.inspect(|()| REMOVED.count(["generations"])) {
             tracing::warn!(account = generation.account, number = generation.number, %error, "cannot remove a generation now; trying again in a minute");
         }
     }

@@ -10,6 +10,7 @@ pub mod housekeeping;
 pub mod http;
 pub mod logging;
 pub mod media_store;
+pub mod metrics;
 pub mod passwords;
 pub mod random;
 pub mod sync;

@@ -7,6 +7,7 @@ use super::key_cache::KeyCache;
 use super::username::{Username, UsernameError};
 use crate::clock::Clock;
 use crate::config::{DataRoot, LoginLimits};
+use crate::metrics::LOGINS;
 use crate::passwords::{LONGEST_PASSWORD, PasswordError, Passwords, Verdict};
 use crate::random;
 use anki::wire::client::ClientVersion;
@@ -228,6 +229,18 @@ impl Accounts {
     /// [`AccountError::WrongLogin`] and [`AccountError::Disabled`], between which the one who tries should see no difference;
     /// [`AccountError::TryLater`], and passing ones, which are not a "no".
     pub async fn verify_login(&self, username: &str, password: String, address: Option<IpAddr>) -> Result<Account> {
+        let verdict = self.check_login(username, password, address).await;
+        LOGINS.count([match &verdict {
+            Ok(_) => "ok",
+            Err(AccountError::WrongLogin | AccountError::Username(_)) => "wrong",
+            Err(AccountError::Disabled) => "disabled",
+            Err(AccountError::TryLater(_)) => "limited",
+            Err(_) => "failed",
+        }]);
+        verdict
+    }
+
+    async fn check_login(&self, username: &str, password: String, address: Option<IpAddr>) -> Result<Account> {
         let now = self.clock.now_ms();
         let username = Username::new(username).ok();
         let by_name = format!("name:{}", digest(username.as_ref().map_or("", Username::key)));

@@ -4,8 +4,9 @@ use super::connections;
 use super::open::Open;
 use super::output;
 use crate::app::{self, App};
-use crate::config::{Config, DataRoot, Source};
+use crate::config::{Config, DataRoot, Databases, Source};
 use crate::housekeeping;
+use crate::metrics;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -49,20 +50,48 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     // First, because a port that is taken is the most frequent mistake, and quickly told.
     let listener = bind(&config).await?;
+    let metrics = match &config.metrics_address {
+        Some(address) => Some(metrics::bind(address).await?),
+        None => None,
+    };
     config.data_root.create().with_context(|| format!("cannot use the data folder {}", config.data_root.path().display()))?;
     config.secret_key().with_context(|| format!("cannot use the secret key in {}", config.data_root.path().display()))?;
     let config = Arc::new(config);
+    log_summary(&config);
     let open = tokio::select! {
         open = Open::for_server(&config) => open?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = serve(&config, args, &open, listener, signals).await;
+    let outcome = serve(&config, args, &open, (listener, metrics), signals).await;
     open.close().await;
     tracing::info!("stopped");
     outcome
 }
 
-async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listener: TcpListener, signals: Signals) -> anyhow::Result<()> {
+/// What an operator who reads an old log wants to know of that run. Without secrets; `djankiserv config show` has all of it.
+fn log_summary(config: &Config) {
+    let limits = &config.limits;
+    let databases = match &config.databases {
+        Databases::Embedded => "embedded".to_owned(),
+        Databases::External { main, user } if main == user => format!("{main:?}"),
+        Databases::External { main, user } => format!("main {main:?}, user {user:?}"),
+    };
+    let set: Vec<&str> = config.shown.iter().filter(|shown| shown.is_set).map(|shown| shown.name).collect();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        data_root = %config.data_root.path().display(),
+        databases,
+        db_connections = limits.db_connections,
+        set = set.join(" "),
+        "starting"
+    );
+}
+
+type Listeners = (TcpListener, Option<TcpListener>);
+
+async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listeners, signals: Signals) -> anyhow::Result<()> {
+    let (listener, metrics) = listeners;
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
     let mut app = app.context("cannot use the data folder")?;
@@ -72,11 +101,18 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listener: TcpList
     let app = Arc::new(app);
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
     output::text(&signpost(address, &config.data_root, open.accounts.any().await?));
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    // Until the very end: what happens while the server stops is worth seeing.
+    let mut side_tasks = tokio::task::JoinSet::new();
+    if let Some(metrics) = metrics {
+        tracing::info!(address = %metrics.local_addr()?, "metrics at /metrics");
+        side_tasks.spawn(metrics::serve(metrics, app.clone()));
+    }
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
     connections::serve(listener, app::router(app), next(), next()).await;
     housekeeping.abort();
+    side_tasks.shutdown().await;
     Ok(())
 }
 

@@ -34,6 +34,8 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     pub databases: Databases,
     pub log: Log,
+    /// Where metrics are served, as `address:port`.
+    pub metrics_address: Option<String>,
     pub limits: Limits,
     pub login: LoginLimits,
     /// How many daily dumps of the embedded database are kept.
@@ -113,6 +115,8 @@ impl Config {
             TrustedProxies::parse,
         );
         let log = read_log(r);
+        let metrics_address =
+            r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
         let limits = read_limits(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
@@ -129,6 +133,7 @@ impl Config {
                 trusted_proxies: trusted_proxies?,
                 databases: databases?,
                 log: log?,
+                metrics_address: metrics_address?,
                 limits: limits?,
                 login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
@@ -159,6 +164,17 @@ fn parse_address(text: &str) -> Option<String> {
     let is_ip = inner.parse::<std::net::IpAddr>().is_ok();
     let is_name = inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
     (is_ip || is_name).then(|| inner.to_owned())
+}
+
+/// The outer None is an error, the inner one means that it is not set.
+#[expect(clippy::option_option, reason = "two different absences")]
+fn parse_address_with_port(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let (address, port) = text.rsplit_once(':')?;
+    let is_bare_ipv6 = address.contains(':') && !address.starts_with('[');
+    (!address.is_empty() && !is_bare_ipv6 && parse_address(address).is_some() && port.parse::<u16>().is_ok()).then(|| Some(text.to_owned()))
 }
 
 fn read_data_root(reader: &mut Reader) -> Option<DataRoot> {
@@ -317,6 +333,17 @@ mod tests {
                 }
                 Err(errors) => assert!(!errors.to_string().contains(key), "{errors}"),
             }
+        }
+    }
+
+    #[test]
+    fn metrics_addresses() {
+        assert!(load(&[]).is_ok_and(|c| c.metrics_address.is_none()));
+        for usable in ["127.0.0.1:9102", "[::1]:0", "localhost:9102"] {
+            assert!(load(&[("METRICS_ADDRESS", usable)]).is_ok_and(|c| c.metrics_address.as_deref() == Some(usable)), "{usable}");
+        }
+        for unusable in ["9102", ":9102", "127.0.0.1", "::1:9102", "http://localhost:9102", "localhost:x"] {
+            assert!(load(&[("METRICS_ADDRESS", unusable)]).is_err(), "{unusable}");
         }
     }
 

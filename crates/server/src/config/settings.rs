@@ -51,6 +51,8 @@ settings! {
         "Logs more of what the server does. Never request bodies or passwords, unlike the original.";
     LOG = "LOG", default "info", values "a filter such as `info,store=debug`":
         "Which log lines are written. Takes precedence over DEBUG.";
+    METRICS_ADDRESS = "METRICS_ADDRESS", default "", values "an address and port such as `127.0.0.1:9102`":
+        "Where Prometheus can fetch metrics, at `/metrics`. Unset, there are none. They tell no names, but are meant for the operator: do not let the internet reach them.";
     LOG_FORMAT = "LOG_FORMAT", default "human", values "human or json":
         "The form of the log lines on standard error.";
 
@@ -106,7 +108,18 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Server",
         about: "",
-        settings: &[LISTEN_ADDRESS, LISTEN_PORT, DATA_ROOT, SECRET_KEY, ALLOWED_HOSTS, TRUSTED_PROXIES, DEBUG, LOG, LOG_FORMAT],
+        settings: &[
+            LISTEN_ADDRESS,
+            LISTEN_PORT,
+            DATA_ROOT,
+            SECRET_KEY,
+            ALLOWED_HOSTS,
+            TRUSTED_PROXIES,
+            DEBUG,
+            LOG,
+            LOG_FORMAT,
+            METRICS_ADDRESS,
+        ],
     },
     Group {
         title: "Main database",

@@ -5,6 +5,7 @@ use super::download_cache::{Key, Made};
 use super::error::{SyncError, SyncResult};
 use super::reply;
 use crate::app::App;
+use crate::metrics::STAGES;
 use anki::file::{FileError, FileWriter, Schema, versions};
 use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
@@ -139,6 +140,7 @@ async fn make(app: Arc<App>, account: i64, key: Key, target: NamedTempFile) -> R
     let packed = tokio::task::spawn_blocking(move || pack(&path, target, key.compressed)).await.map_err(|e| e.to_string())?;
     let (target, size) = packed.map_err(|e| e.to_string())?;
     drop((folder, permit));
+    STAGES.took(["build"], started.elapsed());
     tracing::info!(
         account,
         bytes = size,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
+use tracing::Instrument;
 
 /// What a file was made from, and in which form. Any change of the collection changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,14 +73,15 @@ impl DownloadCache {
         let folder = self.folder.clone();
         let made = NamedTempFile::new_in(&folder).map(make).map_err(|e| e.to_string());
         let all = self.making.clone();
-        let task = tokio::spawn(async move {
+        let task = async move {
             let outcome = match made {
                 Ok(made) => made.await.and_then(|(file, size)| keep(&folder, &key, file, size).map_err(|e| e.to_string())),
                 Err(e) => Err(e),
             };
             all.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             outcome
-        });
+        };
+        let task = tokio::spawn(task.in_current_span());
         let running = async move { task.await.unwrap_or_else(|e| Err(e.to_string())) }.boxed().shared();
         making.insert(key, running.clone());
         running

@@ -7,6 +7,7 @@
 use super::error::SyncError;
 use super::upload::Refusal;
 use crate::app::App;
+use crate::metrics::{IMPORTS, STAGES};
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -46,6 +47,11 @@ pub async fn import(app: Arc<App>, upload: Upload, answered: impl FnOnce(Result<
         }
     })
     .await;
+    IMPORTS.count([match &outcome {
+        Ok(()) => "done",
+        Err(Refusal::Tell(_)) => "refused",
+        Err(_) => "failed",
+    }]);
     match answered {
         Some(answered) => answered(outcome),
         None => {
@@ -165,6 +171,7 @@ fn log_end(upload: &Upload, current: &Current) {
         tracing::info!(account = %upload.username, ?repairs, "put right while reading an uploaded collection");
     }
     let ms = upload.received.elapsed().as_millis();
+    STAGES.took(["import"], upload.received.elapsed());
     tracing::info!(account = %upload.username, client = %upload.client, counts = ?current.counts, ms, "collection replaced by an upload");
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::StoreError;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 /// How long to wait for other uploads and downloads to end, before answering "try later".
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,10 +57,11 @@ async fn replace(cx: &Context, spooled: Spooled) -> Result<(), Refusal> {
     let task = import::import(app.clone(), upload, |outcome| {
         let _ = sender.send(outcome);
     });
-    tokio::spawn(async move {
+    let task = async move {
         task.await;
         drop(permit);
-    });
+    };
+    tokio::spawn(task.in_current_span());
     answer.await.unwrap_or_else(|_| Err(SyncError::internal("the import died").into()))
 }
 

@@ -144,7 +144,7 @@ async fn who_sends_slowly_holds_no_connection_to_the_database() {
     let mut slow: Vec<_> = (0..70).map(|n| endless_to(&a, paths[n % paths.len()])).collect();
     slow.extend((0..14).map(|n| endless_to(&old, paths[n % paths.len()])));
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(server.app.user.db().pool_use().0, 0);
+    assert_eq!(server.app.user.db().pool_use().used, 0);
     // Another user does not notice.
     let begun = Instant::now();
     for round in 0..5 {
@@ -156,7 +156,7 @@ async fn who_sends_slowly_holds_no_connection_to_the_database() {
     }
     assert_eq!(b.notes().await.len(), 8);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert_eq!(server.app.user.db().pool_use().0, 0);
+    assert_eq!(server.app.user.db().pool_use().used, 0);
     assert!(slow.iter().all(|request| !request.is_finished()));
     slow.iter().for_each(tokio::task::JoinHandle::abort);
     server.end().await;
@@ -197,7 +197,7 @@ async fn a_blocked_lock_is_waited_for_in_bounded_time_and_not_by_others() {
     blocking.tx.rollback().await.unwrap();
     assert_eq!(start().await, 200);
     a.json("sync/finish", json!({})).await;
-    assert_eq!(server.app.user.db().pool_use().0, 0);
+    assert_eq!(server.app.user.db().pool_use().used, 0);
     drop(outside);
     server.end().await;
 }
@@ -208,7 +208,7 @@ async fn without_a_free_connection_the_answer_is_later_and_comes_soon() {
     let a = server.device("a").await;
     let db = server.app.user.db();
     let mut held = Vec::new();
-    while db.pool_use().0 < db.pool_use().1 {
+    while db.pool_use().used < db.pool_use().most {
         held.push(db.begin().await.unwrap());
     }
     let begun = Instant::now();

@@ -17,6 +17,7 @@ mod limits;
 mod logins;
 mod media;
 mod meta;
+mod monitoring;
 mod objects;
 mod outage;
 mod outside;

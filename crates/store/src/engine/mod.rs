@@ -14,11 +14,13 @@ mod kind;
 mod mysql;
 mod postgres;
 mod table;
+mod usage;
 mod value;
 
 pub use connect_to::{ConnectTo, Host};
 pub use kind::Engine;
 pub use table::{Index, Kind, Table};
+pub use usage::PoolUse;
 pub use value::{RowEncoder, Value, escape_text, unescape_text};
 
 use crate::error::{Result, StoreError};
@@ -154,8 +156,8 @@ impl Db {
         engine!(Pool, &self.pool, pool => pool.analyze(schema, table).await)
     }
 
-    /// Connections in use and the most there may be.
-    pub fn pool_use(&self) -> (usize, usize) {
+    /// How busy the connections are.
+    pub fn pool_use(&self) -> PoolUse {
         engine!(Pool, &self.pool, pool => pool.usage())
     }
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL: all that is particular to it.
 
 use super::table::{Index, Kind, Table};
+use super::usage::{PoolUse, Takes};
 use super::value::{escape_text, unescape_text};
 use super::{ConnectTo, Host, Value};
 use crate::error::{Result, StoreError};
@@ -9,6 +10,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, QueueMo
 use futures_util::future::join_all;
 use futures_util::{SinkExt, Stream, StreamExt, pin_mut};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -34,6 +36,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 #[derive(Clone)]
 pub(super) struct Pool {
     inner: deadpool_postgres::Pool,
+    takes: Arc<Takes>,
 }
 
 pub(super) struct Connection {
@@ -79,7 +82,7 @@ impl Pool {
             }))
             .build()
             .map_err(|e| StoreError::Internal(format!("connection pool: {e}")))?;
-        let pool = Self { inner };
+        let pool = Self { inner, takes: Arc::default() };
         match pool.get().await?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
             // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
@@ -89,7 +92,7 @@ impl Pool {
     }
 
     pub(super) async fn get(&self) -> Result<Connection> {
-        let client = self.inner.get().await.map_err(|e| match e {
+        let client = self.takes.count(self.inner.get()).await.map_err(|e| match e {
             deadpool_postgres::PoolError::Timeout(_) => StoreError::Busy("no database connection became free in time".into()),
             deadpool_postgres::PoolError::Backend(e) => StoreError::Unavailable(describe(&e)),
             e => StoreError::Unavailable(e.to_string()),
@@ -166,9 +169,8 @@ impl Pool {
         tx.ended(changed, committed)
     }
 
-    pub(super) fn usage(&self) -> (usize, usize) {
-        let status = self.inner.status();
-        (status.size.saturating_sub(status.available), status.max_size)
+    pub(super) fn usage(&self) -> PoolUse {
+        self.takes.with(&self.inner.status())
     }
 }
 

@@ -14,7 +14,7 @@ pub use audit::AuditEntry;
 pub use host_keys::{Client, HostKey, HostKeyOwner};
 pub use login_attempts::Attempts;
 
-use crate::engine::{ConnectTo, Db};
+use crate::engine::{ConnectTo, Db, PoolUse};
 use crate::error::{Result, StoreError};
 use crate::params;
 
@@ -52,6 +52,11 @@ impl MainDb {
     /// The id that main and user database share.
     pub fn installation(&self) -> &str {
         &self.installation
+    }
+
+    /// How busy the connections are.
+    pub fn pool_use(&self) -> PoolUse {
+        self.db.pool_use()
     }
 
     /// Answers when the database does.

@@ -11,9 +11,11 @@ mod queue;
 pub mod sessions;
 pub mod staging;
 pub mod state;
+mod totals;
 
 pub use generations::{Generation, GenerationState};
 pub use state::{CollectionState, Counts, Current, Locked};
+pub use totals::Totals;
 
 use crate::engine::{ConnectTo, Db};
 use crate::error::{Result, StoreError};

@@ -119,7 +119,7 @@ async fn errors_say_what_can_be_done() {
     drop((first, second));
 
     let held: Vec<_> = futures_util::future::join_all((0..6).map(|_| db.begin())).await;
-    assert_eq!(db.pool_use().0, 6);
+    assert_eq!(db.pool_use().used, 6);
     let since = std::time::Instant::now();
     assert!(matches!(db.query("SELECT 1", vec![]).await, Err(StoreError::Busy(_))));
     assert!(since.elapsed() < std::time::Duration::from_secs(8), "bounded");

@@ -5,6 +5,7 @@ use super::row::Row;
 use super::sql::{self, quoted, translate};
 use super::tx::Tx;
 use super::{execute, query, script};
+use crate::engine::usage::{PoolUse, Takes};
 use crate::engine::{ConnectTo, Host, Value};
 use crate::error::{Result, StoreError};
 use deadpool::Runtime;
@@ -38,6 +39,7 @@ const SMALL_PACKET: usize = 32 << 20;
 #[derive(Clone)]
 pub struct Pool {
     inner: managed::Pool<Manager>,
+    takes: Arc<Takes>,
     dialect: Arc<Dialect>,
 }
 
@@ -100,7 +102,7 @@ impl Pool {
             text_collation: if server.is_mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" },
             max_packet: server.max_packet,
         };
-        let pool = Self { inner, dialect: Arc::new(dialect) };
+        let pool = Self { inner, takes: Arc::default(), dialect: Arc::new(dialect) };
         // Proves that the settings of connections are understood.
         pool.held().await?.release();
         Ok(pool)
@@ -167,13 +169,12 @@ impl Pool {
         self.script(&format!("ANALYZE TABLE {schema}.{table}")).await
     }
 
-    pub fn usage(&self) -> (usize, usize) {
-        let status = self.inner.status();
-        (status.size.saturating_sub(status.available), status.max_size)
+    pub fn usage(&self) -> PoolUse {
+        self.takes.with(&self.inner.status())
     }
 
     async fn held(&self) -> Result<Held> {
-        let object = self.inner.get().await.map_err(|e| match e {
+        let object = self.takes.count(self.inner.get()).await.map_err(|e| match e {
             managed::PoolError::Timeout(_) => StoreError::Busy("no database connection became free in time".into()),
             managed::PoolError::Backend(e) => connecting(e),
             e => StoreError::Unavailable(e.to_string()),
