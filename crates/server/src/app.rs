@@ -1,6 +1,7 @@
 //! What all requests share, and the one place where the surfaces are mounted.
 
 use crate::actions::accounts::Accounts;
+use crate::actions::web_sessions::WebSessions;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
@@ -8,6 +9,7 @@ use crate::media_store::MediaStore;
 use crate::sync;
 use crate::sync::download_cache::DownloadCache;
 use crate::sync::turns::Turns;
+use crate::web;
 use axum::Router;
 use axum::routing::get;
 use std::path::PathBuf;
@@ -27,6 +29,7 @@ pub struct App {
     pub main: MainDb,
     pub user: UserDb,
     pub accounts: Accounts,
+    pub web_sessions: WebSessions,
     pub media: MediaStore,
     /// Collection files on their way in; each of them is removed with the request that made it.
     pub temporary: PathBuf,
@@ -58,6 +61,7 @@ impl App {
         Ok(Self {
             turns,
             config,
+            web_sessions: WebSessions::new(main.clone(), clock.clone()),
             clock,
             main,
             user,
@@ -87,11 +91,11 @@ fn most_transfers(config: &Config) -> usize {
 pub fn router(app: Arc<App>) -> Router {
     let surfaces = Router::new().merge(sync::routes::routes());
     Router::new()
-        .route("/", get(http::home::home))
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
+        .merge(web::routes::routes(&app))
         .fallback(http::not_found::not_found)
         // Last, so that they stand before all of the above.
         .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))

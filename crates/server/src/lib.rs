@@ -14,3 +14,4 @@ pub mod metrics;
 pub mod passwords;
 pub mod random;
 pub mod sync;
+pub mod web;

@@ -1,6 +1,7 @@
 //! Accounts: making, changing and removing them, logging in, and whom a host key belongs to.
 //!
-//! What takes a login away: changing a password revokes the account's host keys, unless the devices are to be kept; disabling makes
+//! What takes a login away: changing a password ends the sessions of browsers and revokes the host keys, unless the devices are to be
+//! kept; disabling makes
 //! them invalid for as long as it lasts; deleting removes them. Every process notices within five seconds.
 
 use super::key_cache::KeyCache;
@@ -135,6 +136,7 @@ impl Accounts {
         let hash = self.passwords.hash(password).await?;
         self.main.set_password_hash(account.id, &hash).await?;
         let revoked = if keep_devices { 0 } else { self.main.revoke_host_keys(account.id).await? };
+        self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
         self.audit(
             actor,
@@ -196,7 +198,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Removes what has no use any more: login attempts outside of their window, host keys that nobody has used for more than a year.
+    /// Removes what has no use any more: login attempts outside of their window, host keys that nobody has used for more than a year,
+    /// sessions of browsers that are over.
     ///
     /// # Errors
     /// When the database fails; worth trying again later.
@@ -204,6 +207,7 @@ impl Accounts {
         let now = self.clock.now_ms();
         self.main.remove_old_login_attempts(now - self.limits.window_ms).await?;
         self.main.remove_unused_host_keys(now - UNUSED_KEY_MS).await?;
+        self.main.remove_expired_web_sessions(now).await?;
         Ok(())
     }
 
@@ -385,7 +389,7 @@ fn check_password(password: &str) -> Result<()> {
 }
 
 /// SHA-256 in hexadecimal digits.
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 

@@ -4,3 +4,4 @@ pub mod accounts;
 pub mod check;
 pub mod key_cache;
 pub mod username;
+pub mod web_sessions;

@@ -1,11 +1,14 @@
-//! What belongs to no surface: health, host names, the address of the peer, request ids, access log.
+//! What belongs to no surface: health, host names, who asks from where and under which address, cookies and tokens of browsers, request
+//! ids, access log.
 
+pub mod cookies;
 pub mod counted;
+pub mod csrf;
 pub mod health;
-pub mod home;
 pub mod hosts;
 pub mod not_found;
 pub mod peer;
 pub mod request_id;
+pub mod site;
 pub mod surface;
 pub mod track;

@@ -202,7 +202,7 @@ async fn addresses_are_forgiven_where_that_is_safe() {
         ("PUT", "/sync/upload", 405),
         ("GET", "/msync/mediaChanges", 405),
         ("GET", "/msync/begin", 403),
-        ("GET", "/", 200),
+        ("GET", "/", 303),
     ] {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         assert_eq!(a.send(request).await.0, status, "{method} {path}");

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod breaking;
+mod browser;
 mod check;
 mod contents;
 mod databases;
@@ -27,3 +28,4 @@ mod sessions;
 mod support;
 mod transfers;
 mod uploading;
+mod web_login;

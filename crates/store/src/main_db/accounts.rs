@@ -38,7 +38,9 @@ pub struct NewAccount {
     pub is_superuser: bool,
 }
 
-const COLUMNS: &str = "a.id, a.username, a.email, a.is_active, a.is_staff, a.is_superuser, a.created, a.last_login, \
+/// Read by [`from_row`]; whoever joins other tables puts their columns behind.
+pub(super) const COLUMN_COUNT: usize = 10;
+pub(super) const COLUMNS: &str = "a.id, a.username, a.email, a.is_active, a.is_staff, a.is_superuser, a.created, a.last_login, \
      a.quota_collection_bytes, a.quota_media_bytes";
 
 impl MainDb {
@@ -80,7 +82,7 @@ impl MainDb {
     pub async fn account_with_password(&self, username_key: &str) -> Result<Option<(Account, String)>> {
         let sql = format!("SELECT {COLUMNS}, a.password_hash FROM {{s}}.accounts a WHERE a.username_key = ? AND a.deleted_at IS NULL");
         let row = self.db.query_opt(&sql, params![username_key]).await?;
-        row.map(|row| Ok((from_row(&row)?, row.text(10)?))).transpose()
+        row.map(|row| Ok((from_row(&row)?, row.text(COLUMN_COUNT)?))).transpose()
     }
 
     /// All accounts, by username.
@@ -161,7 +163,7 @@ impl MainDb {
     }
 }
 
-fn from_row(row: &Row) -> Result<Account> {
+pub(super) fn from_row(row: &Row) -> Result<Account> {
     Ok(Account {
         id: row.int(0)?,
         username: row.text(1)?,

@@ -8,11 +8,13 @@ pub mod check;
 pub mod host_keys;
 pub mod login_attempts;
 mod migrations;
+pub mod web_sessions;
 
 pub use accounts::{Account, NewAccount};
 pub use audit::AuditEntry;
 pub use host_keys::{Client, HostKey, HostKeyOwner};
 pub use login_attempts::Attempts;
+pub use web_sessions::WebSession;
 
 use crate::engine::{ConnectTo, Db, PoolUse};
 use crate::error::{Result, StoreError};

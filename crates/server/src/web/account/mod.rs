@@ -1,0 +1,3 @@
+//! `/account/`: what belongs to whoever is logged in.
+
+pub mod overview;

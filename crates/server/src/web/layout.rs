@@ -1,0 +1,40 @@
+//! What all pages have in common: the frame around their content.
+
+use super::assets;
+use crate::http::site::Site;
+
+/// The data of `layout.html`, which every template has as `l`.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub title: String,
+    /// What links begin with.
+    pub base: String,
+    pub style: String,
+    pub script: String,
+    /// The token that every form sends.
+    pub csrf: String,
+    /// Who is logged in.
+    pub user: Option<String>,
+    pub is_staff: bool,
+    /// Something to tell, once, about what was just done.
+    pub notice: Option<String>,
+    /// Load the page again after so many seconds.
+    pub refresh: Option<u32>,
+}
+
+impl Layout {
+    /// For nobody in particular.
+    pub fn bare(title: &str, site: &Site) -> Self {
+        Self {
+            title: title.to_owned(),
+            base: site.base.clone(),
+            style: site.link(&assets::address("style.css")),
+            script: site.link(&assets::address("pages.js")),
+            csrf: String::new(),
+            user: None,
+            is_staff: false,
+            notice: None,
+            refresh: None,
+        }
+    }
+}

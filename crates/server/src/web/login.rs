@@ -1,0 +1,77 @@
+//! Logging in and out.
+
+use super::error::WebResult;
+use super::form::{Fields, Posted};
+use super::layout::Layout;
+use super::next;
+use super::visit::{SignedIn, Visit};
+use crate::actions::accounts::AccountError;
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    l: Layout,
+    username: String,
+    next: String,
+    problem: Option<String>,
+}
+
+pub async fn show(visit: Visit, query: Fields) -> WebResult {
+    let next = next::safe(query.get("next")).unwrap_or("/").to_owned();
+    if visit.active.is_some() {
+        return Ok(visit.go(&next));
+    }
+    visit.page(&LoginPage { l: visit.layout("Log in"), username: String::new(), next, problem: None })
+}
+
+pub async fn submit(Posted { who: visit, form }: Posted<Visit>) -> WebResult {
+    let next = next::safe(form.get("next")).unwrap_or("/").to_owned();
+    let username = form.text("username").to_owned();
+    let account = match visit.app.accounts.verify_login(&username, form.get("password").to_owned(), visit.address).await {
+        Ok(account) => account,
+        Err(error) => return refuse(&visit, username, next, error),
+    };
+    if let Some(old) = &visit.active {
+        visit.app.web_sessions.end(&old.session).await?;
+    }
+    let key = visit.app.web_sessions.begin(account.id, visit.address).await?;
+    tracing::info!(account = %account.username, "logged in to the pages");
+    let mut answer = visit.go(&next);
+    visit.set_session(&mut answer, &key);
+    Ok(answer)
+}
+
+fn refuse(visit: &Visit, username: String, next: String, error: AccountError) -> WebResult {
+    let (status, problem, wait) = match error {
+        // The same for an account that does not exist, has another password, or is disabled.
+        AccountError::WrongLogin | AccountError::Disabled => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The username or the password is not right.".to_owned(), None)
+        }
+        AccountError::TryLater(seconds) => {
+            (StatusCode::TOO_MANY_REQUESTS, format!("Too many attempts. Try again in {}.", minutes(seconds)), Some(seconds))
+        }
+        other => return Err(other.into()),
+    };
+    let mut answer = visit.page_with(status, &LoginPage { l: visit.layout("Log in"), username, next, problem: Some(problem) })?;
+    if let Some(seconds) = wait {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(answer)
+}
+
+/// A waiting time as people say it.
+pub fn minutes(seconds: i64) -> String {
+    match (seconds + 59) / 60 {
+        ..=1 => "a minute".to_owned(),
+        n => format!("{n} minutes"),
+    }
+}
+
+pub async fn log_out(Posted { who, .. }: Posted<SignedIn>) -> WebResult {
+    who.app.web_sessions.end(&who.active.session).await?;
+    let mut answer = who.go("/login/");
+    who.remove_session(&mut answer);
+    Ok(answer)
+}

@@ -1,0 +1,76 @@
+//! Numbers and moments as pages show them.
+
+use crate::clock::readable_time;
+
+/// A moment in UTC, without seconds: `2026-11-25 22:13`.
+pub fn time(ms: i64) -> String {
+    let text = readable_time(ms);
+    text.get(..16).unwrap_or(&text).to_owned()
+}
+
+/// The same for a moment that may not have been yet.
+pub fn time_or_never(ms: i64) -> String {
+    if ms <= 0 { "never".to_owned() } else { time(ms) }
+}
+
+/// How long ago a moment was, roughly: `3 minutes ago`.
+pub fn ago(ms: i64, now_ms: i64) -> String {
+    let seconds = (now_ms - ms).max(0) / 1000;
+    let (number, unit) = match seconds {
+        ..60 => return "just now".to_owned(),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+}
+
+/// Bytes in the unit that fits: `1.5 GB`.
+pub fn size(bytes: i64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    let (mut tenths, mut unit) = (bytes / 100, 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1000;
+        unit += 1;
+    }
+    let unit = UNITS.get(unit).copied().unwrap_or_default();
+    if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
+}
+
+/// A number in groups of three digits.
+pub fn number(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if n < 0 { format!("-{out}") } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_for_people() {
+        assert_eq!((time(1_795_391_696_999), time_or_never(0)), ("2026-11-22 23:54".into(), "never".into()));
+        for (seconds, want) in [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
+        {
+            assert_eq!(ago(1_000_000, 1_000_000 + seconds * 1000), want);
+        }
+        for (bytes, want) in
+            [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (12_345, "12 kB"), (2_560_000_000, "2.5 GB"), (i64::MAX, "9223 PB")]
+        {
+            assert_eq!(size(bytes), want);
+        }
+        for (n, want) in [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")] {
+            assert_eq!(number(n), want);
+        }
+    }
+}
