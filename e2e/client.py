@@ -29,6 +29,7 @@ from anki.collection import Collection  # noqa: E402
 import client_acts  # noqa: E402
 import client_dump  # noqa: E402
 import client_edit  # noqa: E402
+import client_package  # noqa: E402
 import client_study  # noqa: E402
 import make_collection  # noqa: E402
 
@@ -203,7 +204,7 @@ class Device:
             time.sleep(0.02)
 
 
-for module in (client_edit, client_study, client_dump):
+for module in (client_edit, client_package, client_study, client_dump):
     for name, function in vars(module).items():
         if callable(function) and not name.startswith("_") and function.__module__ == module.__name__:
             setattr(Device, name, function)

@@ -223,6 +223,14 @@ class Djankiserv(Server):
             timeout=60,
         )
 
+    def run(self, *arguments, check=True, stdin="", timeout=120):
+        """Another command, such as `djankiserv export …`."""
+        done = subprocess.run(
+            [self.binary(), *arguments], input=stdin, env=self.environment(), text=True, capture_output=True, timeout=timeout
+        )
+        assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
     def check(self):
         command = [self.binary(), "check", "--all", "--deep"]
         done = subprocess.run(command, env=self.environment(), text=True, capture_output=True, timeout=600)

@@ -7,6 +7,7 @@ pub mod media;
 pub mod merge;
 pub mod model;
 pub mod names;
+pub mod package;
 pub mod schema11;
 pub mod text;
 pub mod wire;

@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod check;
+pub mod collection_file;
+pub mod export;
 pub mod key_cache;
 pub mod username;
 pub mod web_sessions;

@@ -8,11 +8,13 @@ mod config;
 mod connections;
 mod createsuperuser;
 mod database;
+mod export;
 mod housekeeping;
 mod migrate;
 mod open;
 mod output;
 mod password_input;
+mod progress;
 mod serve;
 mod user;
 
@@ -53,6 +55,8 @@ enum Command {
     Collection(collection::Command),
     #[command(subcommand)]
     Database(database::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     Check(check::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
@@ -108,6 +112,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
             Command::Createsuperuser(args) => createsuperuser::run(&config, args).await,
             Command::Collection(command) => collection::run(&config, command).await,
             Command::Database(command) => database::run(&config, command).await,
+            Command::Export(command) => export::run(config, command).await,
             Command::Housekeeping(args) => housekeeping::run(config, &args).await,
             Command::Config(config::Command::Show) => {
                 config::show(&config);

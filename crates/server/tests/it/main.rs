@@ -8,6 +8,7 @@ mod browser;
 mod check;
 mod contents;
 mod databases;
+mod exporting;
 mod finishing;
 mod framing;
 mod graves;

@@ -25,7 +25,7 @@ pub fn batch(files: &[(&str, Option<&[u8]>)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-async fn upload(device: &Device, files: &[(&str, Option<&[u8]>)]) -> Value {
+pub async fn upload(device: &Device, files: &[(&str, Option<&[u8]>)]) -> Value {
     let (status, body) = device.raw("msync/uploadChanges", &batch(files)).await;
     assert_eq!(status, 200);
     serde_json::from_slice::<Value>(&body).unwrap()["data"].clone()

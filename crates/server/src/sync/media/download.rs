@@ -1,5 +1,6 @@
 //! `downloadFiles`: a zip of the files that the client names, or of the first of them when they are large.
 
+use crate::actions::collection_file;
 use crate::app::App;
 use crate::sync::context::Context;
 use crate::sync::download;
@@ -48,7 +49,7 @@ pub(super) async fn download(cx: &Context, body: &[u8]) -> SyncResult<Response<B
         write(&app, account, &files, zip.as_file_mut())?;
         let target = NamedTempFile::new_in(&app.temporary)?;
         // The size has to be told before the body, and media hardly shrinks, so the compressed form takes the same way over the disk.
-        let (target, size) = download::pack(zip.path(), target, version.is_zstd())?;
+        let (target, size) = collection_file::pack(zip.path(), target, version.is_zstd())?;
         Ok::<_, SyncError>((target.reopen()?, size))
     })
     .await??;

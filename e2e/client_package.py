@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Verbs of client.py for packages: .colpkg files in and out."""
+
+import inspect
+import json
+import os
+import zipfile
+
+
+def export_package(self, path, legacy=False):
+    """The whole collection with its media, as "File, Export" writes it."""
+    if hasattr(self.col, "export_collection_package"):
+        self.save()
+        self.col.export_collection_package(path, include_media=True, legacy=legacy)
+        self.col.reopen()
+        return
+    from anki.exporting import AnkiCollectionPackageExporter
+
+    exporter = AnkiCollectionPackageExporter(self.col)
+    exporter.includeMedia = True
+    exporter.exportInto(path)
+    if self.col.db is None:
+        self.col.reopen()
+
+
+def import_package(self, path):
+    """Replaces the collection, as "File, Import" of a .colpkg does."""
+    media = self.col.media.dir()
+    backend = self.col._backend
+    self.close()
+    os.makedirs(media, exist_ok=True)
+    if hasattr(backend, "import_collection_package"):
+        arguments = {
+            "col_path": self.path,
+            "backup_path": path,
+            "media_folder": media,
+            "media_db": self.path.replace(".anki2", ".media.db2"),
+        }
+        known = inspect.signature(backend.import_collection_package).parameters
+        backend.import_collection_package(**{k: v for k, v in arguments.items() if k in known})
+    else:
+        _unpack(path, self.path, media)
+    self.open()
+
+
+def _unpack(package, collection, media):
+    """Clients up to 2.1.49 do this in their GUI, which is not here: the newer of two collections, and files by a list of names."""
+    for end in ("", "-wal", "-journal"):
+        if os.path.exists(collection + end):
+            os.remove(collection + end)
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+        source = "collection.anki21" if "collection.anki21" in names else "collection.anki2"
+        with open(collection, "wb") as file:
+            file.write(archive.read(source))
+        for member, name in json.loads(archive.read("media")).items():
+            with open(os.path.join(media, name), "wb") as file:
+                file.write(archive.read(member))
