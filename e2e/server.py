@@ -203,7 +203,8 @@ class Djankiserv(Server):
         env["DJANKISERV_LISTEN_PORT"] = str(self.port)
         if self.database is not None:
             env["DJANKISERV_MAINDB_URL"] = self.database.url
-        return env
+        # For the commands of this program too.
+        return env | {name: value for name, value in self.extra_environment.items() if name.startswith("DJANKISERV_")}
 
     def new_account(self):
         self._counter += 1

@@ -52,7 +52,7 @@ impl App {
     pub fn new(config: Arc<Config>, clock: Clock, main: MainDb, user: UserDb, accounts: Accounts) -> std::io::Result<Self> {
         let temporary = config.data_root.temporary();
         std::fs::create_dir_all(&temporary)?;
-        let media = MediaStore::open(config.data_root.media())?;
+        let media = accounts.media().clone();
         let downloads = DownloadCache::open(config.data_root.downloads())?;
         let imports = config.data_root.imports();
         std::fs::create_dir_all(&imports)?;

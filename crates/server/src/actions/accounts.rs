@@ -8,6 +8,7 @@ use super::key_cache::KeyCache;
 use super::username::{Username, UsernameError};
 use crate::clock::Clock;
 use crate::config::{DataRoot, LoginLimits};
+use crate::media_store::MediaStore;
 use crate::metrics::LOGINS;
 use crate::passwords::{LONGEST_PASSWORD, PasswordError, Passwords, Verdict};
 use crate::random;
@@ -29,8 +30,9 @@ pub struct Accounts {
     user: UserDb,
     passwords: Passwords,
     limits: LoginLimits,
-    /// Where files of accounts lie.
+    /// Where files of accounts lie, but for media.
     files: DataRoot,
+    media: MediaStore,
     clock: Clock,
     cache: Arc<KeyCache>,
 }
@@ -86,8 +88,21 @@ const UNTIL_FORGOTTEN: Duration = Duration::from_secs(5);
 
 impl Accounts {
     /// Puts the parts together.
-    pub fn new(main: MainDb, user: UserDb, passwords: Passwords, limits: LoginLimits, files: DataRoot, clock: Clock) -> Self {
-        Self { main, user, passwords, limits, files, clock, cache: Arc::default() }
+    pub fn new(
+        main: MainDb,
+        user: UserDb,
+        passwords: Passwords,
+        limits: LoginLimits,
+        files: DataRoot,
+        media: MediaStore,
+        clock: Clock,
+    ) -> Self {
+        Self { main, user, passwords, limits, files, media, clock, cache: Arc::default() }
+    }
+
+    /// Where the contents of media are.
+    pub fn media(&self) -> &MediaStore {
+        &self.media
     }
 
     /// Makes an account and its empty collection.
@@ -330,10 +345,7 @@ impl Accounts {
 
     async fn remove_data(&self, id: i64) -> Result<()> {
         self.user.delete_collection(id, self.clock.now_ms()).await?;
-        match tokio::fs::remove_dir_all(self.files.media().join(id.to_string())).await {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
-            _ => {}
-        }
+        self.media.remove_account(id).await?;
         // Whole collections in files, which would go by themselves, but days later.
         remove_files(&self.files.downloads(), &format!("{id:x}-")).await?;
         remove_files(&self.files.imports(), &format!("{id}-")).await?;

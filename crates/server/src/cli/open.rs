@@ -4,6 +4,7 @@ use crate::actions::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
+use crate::media_store::MediaStore;
 use crate::passwords::Passwords;
 use anyhow::Context;
 use std::future::Future;
@@ -105,7 +106,9 @@ async fn connect(
     let main = main.await.with_context(|| format!("cannot use the main database {main_to:?}"))?;
     let user = retry(until, "user", || UserDb::open(&user_to, main.installation(), clock.now_ms()));
     let user = user.await.with_context(|| format!("cannot use the user database {user_to:?}"))?;
-    let accounts = Accounts::new(main.clone(), user.clone(), Passwords::new()?, config.login, config.data_root.clone(), clock.clone());
+    let media = MediaStore::of(config)?;
+    let files = config.data_root.clone();
+    let accounts = Accounts::new(main.clone(), user.clone(), Passwords::new()?, config.login, files, media, clock.clone());
     Ok((main, user, accounts, clock))
 }
 

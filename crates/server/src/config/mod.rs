@@ -17,6 +17,7 @@ pub use hosts::{AllowedHosts, TrustedProxies};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
 
+use crate::media_store::MediaLocation;
 use source::Reader;
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub allowed_hosts: AllowedHosts,
     pub trusted_proxies: TrustedProxies,
     pub databases: Databases,
+    /// None for the folder in the data root.
+    pub media: Option<MediaLocation>,
     pub log: Log,
     /// Where metrics are served, as `address:port`.
     pub metrics_address: Option<String>,
@@ -119,6 +122,7 @@ impl Config {
             r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
         let limits = read_limits(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
+        let media = read_media(r);
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
@@ -132,6 +136,7 @@ impl Config {
                 allowed_hosts: allowed_hosts?,
                 trusted_proxies: trusted_proxies?,
                 databases: databases?,
+                media: media?,
                 log: log?,
                 metrics_address: metrics_address?,
                 limits: limits?,
@@ -218,6 +223,30 @@ fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
     None
 }
 
+/// The outer None is an error, the inner one means a folder.
+#[expect(clippy::option_option, reason = "two different absences")]
+fn read_media(reader: &mut Reader) -> Option<Option<MediaLocation>> {
+    let url = reader.text(settings::MEDIA_URL);
+    let key_id = reader.text(settings::MEDIA_ACCESS_KEY);
+    let secret = reader.secret(settings::MEDIA_SECRET_KEY);
+    let Some(url) = url else { return Some(None) };
+    let (Some(key_id), Some(secret)) = (key_id, secret) else {
+        reader.refuse(
+            settings::MEDIA_ACCESS_KEY,
+            "and DJANKISERV_MEDIA_SECRET_KEY are needed to get into the bucket that DJANKISERV_MEDIA_URL names",
+        );
+        return None;
+    };
+    let location = MediaLocation::parse(&url, key_id, secret);
+    if location.is_none() {
+        reader.refuse(
+            settings::MEDIA_URL,
+            format!("`{url}` is not usable; it must be like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-central-1"),
+        );
+    }
+    location.map(Some)
+}
+
 fn read_log(reader: &mut Reader) -> Option<Log> {
     let debug = reader.boolean(settings::DEBUG);
     let filter = reader.text(settings::LOG);
@@ -301,11 +330,12 @@ mod tests {
             ("KEPT_DAYS", "many"),
             ("SECRET_KEY", "a_very_secretive_key"),
             ("MAINDB_NAME", "x"),
+            ("MEDIA_URL", "s3://bucket"),
         ])
         .expect_err("all wrong");
         let names: Vec<&str> = errors.0.iter().map(|e| e.name.trim_start_matches("DJANKISERV_")).collect();
         let want = ["LISTEN_ADDRESS", "LISTEN_PORT", "SECRET_KEY", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "DEBUG", "LOG", "LOG_FORMAT"];
-        for name in want.iter().chain(&["MAX_BODY_MB", "KEPT_DAYS", "MAINDB_PASSWORD"]) {
+        for name in want.iter().chain(&["MAX_BODY_MB", "KEPT_DAYS", "MAINDB_PASSWORD", "MEDIA_ACCESS_KEY"]) {
             assert!(names.contains(name), "{name} in {names:?}");
         }
         let text = errors.to_string();

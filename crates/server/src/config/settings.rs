@@ -56,6 +56,13 @@ settings! {
     LOG_FORMAT = "LOG_FORMAT", default "human", values "human or json":
         "The form of the log lines on standard error.";
 
+    MEDIA_URL = "MEDIA_URL", default "", values "`s3://bucket/prefix?endpoint=https://host&region=name`":
+        "Keeps media files in a bucket of a service that speaks S3's protocol, for several machines that share no disk. `endpoint` is not needed for Amazon's own, `region` is `us-east-1` unless given, the prefix may be left out. Unset, they are in `media` in the data folder. Files are not moved when this is changed.";
+    MEDIA_ACCESS_KEY = "MEDIA_ACCESS_KEY", default "", values "text":
+        "The id of the key for the bucket. It must be allowed to list the bucket, and to get, put and delete objects in it.";
+    MEDIA_SECRET_KEY = "MEDIA_SECRET_KEY", default "", values "text", secret:
+        "The secret of that key.";
+
     MAX_UPLOAD_MB = "MAX_UPLOAD_MB", default "4096", values "1–1048576, in MiB":
         "The largest collection file that a client may upload, decompressed.";
     MAX_BODY_MB = "MAX_BODY_MB", default "300", values "1–1048576, in MiB":
@@ -133,6 +140,7 @@ pub const GROUPS: &[Group] = &[
                 the main database.",
         settings: &[USERDB_ENGINE, USERDB_NAME, USERDB_USER, USERDB_PASSWORD, USERDB_HOST, USERDB_PORT, USERDB_URL],
     },
+    Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },
     Group {
         title: "Limits",
         about: "",

@@ -10,10 +10,9 @@ pub async fn alive() -> &'static str {
     "It's great. Why, thank you for asking!\n"
 }
 
-/// Both databases and the media folder can be reached.
+/// Both databases and the media store can be reached.
 pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
-    let (main, user) = tokio::join!(app.main.ping(), app.user.ping());
-    let media = tokio::fs::metadata(app.config.data_root.media()).await;
+    let (main, user, media) = tokio::join!(app.main.ping(), app.user.ping(), app.media.ping());
     let mut problems = Vec::new();
     if let Err(e) = main {
         problems.push(("main database", e.to_string()));
@@ -22,7 +21,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
         problems.push(("user database", e.to_string()));
     }
     if let Err(e) = media {
-        problems.push(("media folder", e.to_string()));
+        problems.push(("media", e.to_string()));
     }
     if problems.is_empty() {
         return (StatusCode::OK, "ready\n".into());

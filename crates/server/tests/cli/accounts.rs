@@ -7,6 +7,7 @@ use djankiserv::actions::username::Username;
 use djankiserv::clock::Clock;
 use djankiserv::config::{DataRoot, LoginLimits};
 use djankiserv::embedded::Embedded;
+use djankiserv::media_store::MediaStore;
 use djankiserv::passwords::Passwords;
 use std::collections::HashSet;
 use store::StoreError;
@@ -38,7 +39,9 @@ impl World {
         let user = UserDb::open(&to, main.installation(), NOW).await.unwrap();
         let clock = Clock::fixed(NOW);
         let limits = LoginLimits { attempts: ATTEMPTS, window_ms: WINDOW };
-        let accounts = || Accounts::new(main.clone(), user.clone(), Passwords::new().unwrap(), limits, root.clone(), clock.clone());
+        let media = MediaStore::open(root.media()).unwrap();
+        let passwords = || Passwords::new().unwrap();
+        let accounts = || Accounts::new(main.clone(), user.clone(), passwords(), limits, root.clone(), media.clone(), clock.clone());
         Self { here: accounts(), there: accounts(), main, clock, embedded, folder }
     }
 

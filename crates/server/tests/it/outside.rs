@@ -90,7 +90,7 @@ async fn health_says_what_is_missing_and_recovers() {
     assert_eq!(ask("/health/ready").await.0, 200);
     let media = server.app.config.data_root.media();
     std::fs::rename(&media, media.with_extension("away")).unwrap();
-    assert_eq!(ask("/health/ready").await, (503, "media folder: not reachable\n".into()));
+    assert_eq!(ask("/health/ready").await, (503, "media: not reachable\n".into()));
     std::fs::rename(media.with_extension("away"), &media).unwrap();
 
     let admin = admin().await;

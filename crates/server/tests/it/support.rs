@@ -13,6 +13,7 @@ use djankiserv::actions::username::Username;
 use djankiserv::app::{App, router};
 use djankiserv::clock::Clock;
 use djankiserv::config::{Config, Databases, Source};
+use djankiserv::media_store::MediaStore;
 use djankiserv::passwords::Passwords;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -75,7 +76,8 @@ impl TestServer {
         let main = MainDb::open(main, &hex::encode(djankiserv::random::bytes::<16>().unwrap()), NOW).await.unwrap();
         let user = UserDb::open(user, main.installation(), NOW).await.unwrap();
         let passwords = Passwords::new().unwrap();
-        let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, config.data_root.clone(), clock.clone());
+        let (files, media) = (config.data_root.clone(), MediaStore::of(&config).unwrap());
+        let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, files, media, clock.clone());
         let mut app = App::new(config, clock.clone(), main, user, accounts).unwrap();
         adapt(&mut app);
         Self { app: Arc::new(app), clock, main_database: databases.0, user_database: databases.1, _folder: folder }

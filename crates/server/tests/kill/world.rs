@@ -10,6 +10,7 @@ use djankiserv::actions::accounts::{Accounts, NewUser};
 use djankiserv::actions::username::Username;
 use djankiserv::clock::Clock;
 use djankiserv::config::{DataRoot, LoginLimits};
+use djankiserv::media_store::MediaStore;
 use djankiserv::passwords::Passwords;
 use std::collections::HashMap;
 use std::path::Path;
@@ -58,7 +59,8 @@ impl World {
         let look = Look::open(&to(&installation.database), &to(&cluster.admin_url(DATABASE))).await;
         let limits = LoginLimits { attempts: 1000, window_ms: 1000 };
         let files = DataRoot::new(&installation.root).unwrap();
-        let accounts = Accounts::new(look.main.clone(), look.user.clone(), Passwords::new().unwrap(), limits, files, Clock::system());
+        let (passwords, media) = (Passwords::new().unwrap(), MediaStore::open(files.media()).unwrap());
+        let accounts = Accounts::new(look.main.clone(), look.user.clone(), passwords, limits, files, media, Clock::system());
         Arc::new(Self {
             installation,
             look,

@@ -2,6 +2,7 @@
 
 use super::collection::NO_ROW;
 use super::finding::{Found, Remedy};
+use super::media::has_account;
 use crate::app::App;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ async fn without_account(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Resul
         }
     }
     for folder in folders {
-        if !accounts.contains(&folder) && app.media.has_account(folder) {
+        if !accounts.contains(&folder) && has_account(app, folder).await? {
             found.damage("media", folder, "the media folder has files of an account that does not exist", WHOSE);
         }
     }

@@ -61,7 +61,7 @@ pub(super) async fn check(app: &Arc<App>, account: &Account, deep: bool, found: 
                     Problem::Row => found.damage("media", &file.name, "hash, size or place of its content cannot be right", WRONG_ROW),
                     Problem::Content(what) => found.damage("media", &file.name, what, PUT_BACK),
                     // As when a device asks for it: it sends it again if it has it. But not if all are gone with their disk.
-                    Problem::Lost if app.media.has_account(id) => {
+                    Problem::Lost if has_account(app, id).await? => {
                         found.damage("media", &file.name, "its content is not in the media folder", Remedy::Repair);
                         lost.push(file);
                     }
@@ -129,6 +129,12 @@ fn problem(store: &MediaStore, account: i64, file: &MediaFile, deep: bool) -> io
     Ok(None)
 }
 
+/// Whether there are any contents of an account.
+pub(super) async fn has_account(app: &App, account: i64) -> anyhow::Result<bool> {
+    let store = app.media.clone();
+    Ok(tokio::task::spawn_blocking(move || store.has_account(account)).await?)
+}
+
 fn hash(mut content: impl Read) -> io::Result<[u8; 20]> {
     let (mut hash, mut block) = (Sha1::new(), vec![0; BLOCK]);
     loop {
@@ -143,7 +149,7 @@ fn hash(mut content: impl Read) -> io::Result<[u8; 20]> {
 
 /// Contents that no row names, though the time in which they may still be needed is over.
 async fn unnamed(app: &Arc<App>, account: i64, found: &mut Found<'_>) -> anyhow::Result<()> {
-    if !app.media.has_account(account) {
+    if !has_account(app, account).await? {
         return Ok(());
     }
     let store = app.media.clone();

@@ -70,7 +70,7 @@ impl Content {
     }
 
     /// A media file, as a zstd frame if `compress`; also the SHA-1 and size of what it was before. Blocks.
-    pub fn media(mut file: File, compress: bool, folder: &Path) -> io::Result<(Self, [u8; 20], u64)> {
+    pub fn media(mut file: impl Read, compress: bool, folder: &Path) -> io::Result<(Self, [u8; 20], u64)> {
         let (mut sha1, mut original) = (Sha1::new(), 0);
         let mut spool = Spool { out: tempfile::spooled_tempfile_in(IN_MEMORY, folder), crc: Crc::new(), size: 0 };
         let mut take = |block: &[u8]| {

@@ -1,29 +1,23 @@
-//! The bytes of media files, by account and content, on the local disk.
-//!
-//! Every write gets a key of its own, and is on disk before a row names it; deleting a file only changes its row. So a crash leaves at
-//! worst a file that no row names, and removing such files cannot hit one that a row is about to name. Names that users give to files
-//! are no part of any path.
+//! Media on a disk: a folder, with a folder for each account.
 
+use super::new_key;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A folder with a folder for each account.
+/// The folder.
 #[derive(Debug, Clone)]
-pub struct MediaStore {
+pub struct Folder {
     folder: PathBuf,
 }
 
-/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
-/// Younger content may also belong to a request that has not committed yet.
-pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Bytes copied at a time.
 const BLOCK: usize = 128 << 10;
 /// Files that are made durable side by side.
 const SYNCS_AT_ONCE: usize = 4;
 
-impl MediaStore {
+impl Folder {
     /// Uses a folder, which is made if it is missing.
     ///
     /// # Errors
@@ -37,12 +31,12 @@ impl MediaStore {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn begin(&self, account: i64) -> io::Result<NewContents> {
+    pub fn begin(&self, account: i64) -> io::Result<NewFiles> {
         // All in one folder, whichever it is: it has to be made durable too, and one is quicker than many.
         let start = hex::encode(crate::random::bytes::<1>()?);
         let folder = self.account(account).join(&start);
         fs::create_dir_all(&folder)?;
-        Ok(NewContents { store: self.clone(), account, start, files: Vec::new(), block: vec![0; BLOCK] })
+        Ok(NewFiles { store: self.clone(), account, start, files: Vec::new(), block: vec![0; BLOCK] })
     }
 
     /// Opens content for reading.
@@ -111,6 +105,18 @@ impl MediaStore {
         Ok(keys)
     }
 
+    pub async fn ping(&self) -> io::Result<()> {
+        tokio::fs::metadata(&self.folder).await.map(drop)
+    }
+
+    /// Removes the folder of an account.
+    pub async fn remove_account(&self, account: i64) -> io::Result<()> {
+        match tokio::fs::remove_dir_all(self.account(account)).await {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     fn account(&self, account: i64) -> PathBuf {
         self.folder.join(account.to_string())
     }
@@ -125,8 +131,8 @@ impl MediaStore {
 
 /// Contents on their way to the disk. Dropped before they are durable, they are removed again.
 #[derive(Debug)]
-pub struct NewContents {
-    store: MediaStore,
+pub struct NewFiles {
+    store: Folder,
     account: i64,
     /// The first part of their keys, which is the name of their folder.
     start: String,
@@ -134,13 +140,13 @@ pub struct NewContents {
     block: Vec<u8>,
 }
 
-impl NewContents {
+impl NewFiles {
     /// Writes content and answers its key. Blocks.
     ///
     /// # Errors
     /// When reading or the disk fails.
     pub fn add(&mut self, sha256: &[u8; 32], content: &mut impl Read) -> io::Result<String> {
-        let key = format!("{}/{}-{}", self.start, hex::encode(sha256), hex::encode(crate::random::bytes::<8>()?));
+        let key = new_key(&self.start, sha256)?;
         let path = self.store.path(self.account, &key);
         let file = File::create_new(&path)?;
         self.files.push((path, file.try_clone()?));
@@ -185,7 +191,7 @@ impl NewContents {
     }
 }
 
-impl Drop for NewContents {
+impl Drop for NewFiles {
     fn drop(&mut self) {
         for (path, _) in &self.files {
             // What cannot be removed now is found by the sweep.
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn content_comes_back_and_goes() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let store = MediaStore::open(folder.path().join("media"))?;
+        let store = Folder::open(folder.path().join("media"))?;
         let content = vec![7; 300_000];
         let mut new = store.begin(5)?;
         let (first, second) = (new.add(&[1; 32], &mut content.as_slice())?, new.add(&[1; 32], &mut content.as_slice())?);
@@ -225,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_not_finished_is_removed() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let store = MediaStore::open(folder.path().to_owned())?;
+        let store = Folder::open(folder.path().to_owned())?;
         let mut new = store.begin(5)?;
         let key = new.add(&[1; 32], &mut &b"x"[..])?;
         new.finish()?;
@@ -240,7 +246,7 @@ mod tests {
     #[test]
     fn keys_lead_nowhere_else() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let store = MediaStore::open(folder.path().to_owned())?;
+        let store = Folder::open(folder.path().to_owned())?;
         for key in ["../../etc/passwd", "/etc/passwd", "a/../../b"] {
             assert!(store.path(5, key).starts_with(folder.path().join("5")), "{key}");
             assert!(!store.path(5, key).to_string_lossy().contains(".."), "{key}");

@@ -1,0 +1,215 @@
+//! The bytes of media files, by account and content: in a folder, or in a bucket that speaks S3's protocol.
+//!
+//! Every write gets a key of its own, and is durable before a row names it; deleting a file only changes its row. So a crash leaves at
+//! worst content that no row names, and removing such content cannot hit one that a row is about to name. Names that users give to
+//! files are no part of any key.
+//!
+//! All of it blocks, except [`MediaStore::ping`] and [`MediaStore::remove_account`], and belongs on a thread that may.
+
+mod bucket;
+mod folder;
+mod location;
+
+pub use location::MediaLocation;
+
+use crate::config::Config;
+use bucket::{Bucket, NewObjects, ObjectReader};
+use folder::{Folder, NewFiles};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
+/// Younger content may also belong to a request that has not committed yet.
+pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Where the contents of all accounts' media are.
+#[derive(Debug, Clone)]
+pub struct MediaStore(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Folder(Folder),
+    Bucket(Bucket),
+}
+
+impl MediaStore {
+    /// What the configuration says. Must be called on a thread of the runtime.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the bucket's description cannot be right.
+    pub fn of(config: &Config) -> io::Result<Self> {
+        match &config.media {
+            None => Self::open(config.data_root.media()),
+            Some(location) => Self::connect(location),
+        }
+    }
+
+    /// Uses a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        Ok(Self(Place::Folder(Folder::open(folder)?)))
+    }
+
+    /// Uses a bucket. Must be called on a thread of the runtime.
+    ///
+    /// # Errors
+    /// When its description cannot be right. Whether it can be reached shows with the first request.
+    pub fn connect(location: &MediaLocation) -> io::Result<Self> {
+        Ok(Self(Place::Bucket(Bucket::connect(location)?)))
+    }
+
+    /// Begins to store the contents of one request.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn begin(&self, account: i64) -> io::Result<NewContents> {
+        Ok(NewContents(match &self.0 {
+            Place::Folder(folder) => New::Files(folder.begin(account)?),
+            Place::Bucket(bucket) => New::Objects(bucket.begin(account)?),
+        }))
+    }
+
+    /// Opens content for reading.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there; others when disk or network fail.
+    pub fn get(&self, account: i64, key: &str) -> io::Result<Content> {
+        Ok(match &self.0 {
+            Place::Folder(folder) => Content::File(folder.get(account, key)?),
+            Place::Bucket(bucket) => Content::Object(Box::new(bucket.get(account, key)?)),
+        })
+    }
+
+    /// Bytes of stored content.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there; others when disk or network fail.
+    pub fn size(&self, account: i64, key: &str) -> io::Result<u64> {
+        match &self.0 {
+            Place::Folder(folder) => folder.size(account, key),
+            Place::Bucket(bucket) => bucket.size(account, key),
+        }
+    }
+
+    /// Whether anything of an account is there at all. If not, the disk is missing, or the bucket a wrong one, rather than a file.
+    pub fn has_account(&self, account: i64) -> bool {
+        match &self.0 {
+            Place::Folder(folder) => folder.has_account(account),
+            Place::Bucket(bucket) => bucket.has_account(account),
+        }
+    }
+
+    /// Removes content. That it is not there is no error.
+    ///
+    /// # Errors
+    /// When disk or network fail.
+    pub fn delete(&self, account: i64, key: &str) -> io::Result<()> {
+        match &self.0 {
+            Place::Folder(folder) => folder.delete(account, key),
+            Place::Bucket(bucket) => bucket.delete(account, key),
+        }
+    }
+
+    /// The accounts of which there is anything.
+    ///
+    /// # Errors
+    /// When disk or network fail.
+    pub fn accounts(&self) -> io::Result<Vec<i64>> {
+        match &self.0 {
+            Place::Folder(folder) => folder.accounts(),
+            Place::Bucket(bucket) => bucket.accounts(),
+        }
+    }
+
+    /// Keys of an account's contents that were written more than `age` ago. What cannot be dated is left alone.
+    ///
+    /// # Errors
+    /// When disk or network fail.
+    pub fn keys_older_than(&self, account: i64, age: Duration) -> io::Result<Vec<String>> {
+        match &self.0 {
+            Place::Folder(folder) => folder.keys_older_than(account, age),
+            Place::Bucket(bucket) => bucket.keys_older_than(account, age),
+        }
+    }
+
+    /// Answers when the place can be reached. Does not block.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping(&self) -> io::Result<()> {
+        match &self.0 {
+            Place::Folder(folder) => folder.ping().await,
+            Place::Bucket(bucket) => bucket.ping().await,
+        }
+    }
+
+    /// Removes all contents of an account. Does not block.
+    ///
+    /// # Errors
+    /// When disk or network fail; done again, it goes on where it stopped.
+    pub async fn remove_account(&self, account: i64) -> io::Result<()> {
+        match &self.0 {
+            Place::Folder(folder) => folder.remove_account(account).await,
+            Place::Bucket(bucket) => bucket.remove_account(account).await,
+        }
+    }
+}
+
+/// Stored content, as it is read.
+#[derive(Debug)]
+pub enum Content {
+    File(File),
+    Object(Box<ObjectReader>),
+}
+
+impl Read for Content {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(block),
+            Self::Object(object) => object.read(block),
+        }
+    }
+}
+
+/// Contents on their way in. Dropped before they are durable, they are removed again.
+#[derive(Debug)]
+pub struct NewContents(New);
+
+#[derive(Debug)]
+enum New {
+    Files(NewFiles),
+    Objects(NewObjects),
+}
+
+impl NewContents {
+    /// Writes content and answers its key.
+    ///
+    /// # Errors
+    /// When reading, disk or network fail.
+    pub fn add(&mut self, sha256: &[u8; 32], content: &mut impl Read) -> io::Result<String> {
+        match &mut self.0 {
+            New::Files(files) => files.add(sha256, content),
+            New::Objects(objects) => objects.add(sha256, content),
+        }
+    }
+
+    /// Makes everything durable: only then may a row name it.
+    ///
+    /// # Errors
+    /// When disk or network fail; nothing is left then.
+    pub fn finish(self) -> io::Result<()> {
+        match self.0 {
+            New::Files(files) => files.finish(),
+            New::Objects(objects) => objects.finish(),
+        }
+    }
+}
+
+/// A key that nobody has used before.
+fn new_key(start: &str, sha256: &[u8; 32]) -> io::Result<String> {
+    Ok(format!("{start}/{}-{}", hex::encode(sha256), hex::encode(crate::random::bytes::<8>()?)))
+}
