@@ -35,6 +35,7 @@ exec 9>"$dir/.lock"
 flock 9
 
 make_env run "$here/clients/run.txt"
+make_env proxies "$here/proxies.txt"
 for file in "$here"/clients/*.txt; do
     name=$(basename "$file" .txt)
     [[ $name == run ]] || make_env "anki-$name" "$file"
