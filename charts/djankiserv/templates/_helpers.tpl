@@ -70,13 +70,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and $user.host (ne $user.host $main.host) (not (or $user.password $user.existingSecret)) -}}
 {{- fail "djankiserv.db.user.host is another server than main's: it needs djankiserv.db.user.existingSecret (or password)" -}}
 {{- end -}}
+{{- $media := .Values.djankiserv.media -}}
+{{- if and $media.url (not $media.existingSecret) (not (and $media.accessKey $media.secretKey)) -}}
+{{- fail "djankiserv.media.url needs djankiserv.media.existingSecret (or accessKey and secretKey)" -}}
+{{- end -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- $persistence := .Values.djankiserv.persistence -}}
 {{- if and $several (not $persistence.enabled) -}}
-{{- fail "several replicas share the folder with the media files: djankiserv.persistence.enabled must be true" -}}
+{{- fail "several replicas share the data folder: djankiserv.persistence.enabled must be true" -}}
 {{- end -}}
 {{- if and $several (ne $persistence.accessMode "ReadWriteMany") -}}
-{{- fail "several replicas share the folder with the media files: set djankiserv.persistence.accessMode to ReadWriteMany, and a storage class that can do it" -}}
+{{- fail "several replicas share the data folder: set djankiserv.persistence.accessMode to ReadWriteMany, and a storage class that can do it" -}}
 {{- end -}}
 {{- end -}}
 
@@ -127,6 +131,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.djankiserv.existingSecret | default (include "djankiserv.fullname" .) -}}
 {{- end -}}
 
+{{- define "djankiserv.bucketSecret" -}}
+{{- .Values.djankiserv.media.existingSecret | default (printf "%s-bucket" (include "djankiserv.fullname" .)) -}}
+{{- end -}}
+
 {{- define "djankiserv.env" -}}
 {{- $bundled := include "djankiserv.bundled" . -}}
 {{- $main := .Values.djankiserv.db.main -}}
@@ -151,6 +159,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   value: /run/secrets/djankiserv/key/secret-key
 {{- include "djankiserv.databaseEnv" (dict "which" "MAINDB" "db" $main "secret" true) }}
 {{- include "djankiserv.databaseEnv" (dict "which" "USERDB" "db" .Values.djankiserv.db.user "secret" (include "djankiserv.userSecret" .)) }}
+{{- with .Values.djankiserv.media }}
+{{- if .url }}
+- name: DJANKISERV_MEDIA_URL
+  value: {{ .url | quote }}
+- name: DJANKISERV_MEDIA_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "djankiserv.bucketSecret" $ }}
+      key: access-key
+- name: DJANKISERV_MEDIA_SECRET_KEY_FILE
+  value: /run/secrets/djankiserv/bucket/secret-key
+{{- end }}
+{{- end }}
+{{- with .Values.djankiserv.metrics }}
+{{- if .enabled }}
+- name: DJANKISERV_METRICS_ADDRESS
+  value: {{ printf "0.0.0.0:%d" (int .port) | quote }}
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.djankiserv.extraEnv }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -173,6 +200,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   mountPath: /run/secrets/djankiserv/userdb
   readOnly: true
 {{- end }}
+{{- if .Values.djankiserv.media.url }}
+- name: bucket
+  mountPath: /run/secrets/djankiserv/bucket
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{- define "djankiserv.secretVolumes" -}}
@@ -189,6 +221,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   secret:
     secretName: {{ . }}
     items: [{key: password, path: password}]
+{{- end }}
+{{- if .Values.djankiserv.media.url }}
+- name: bucket
+  secret:
+    secretName: {{ include "djankiserv.bucketSecret" . }}
+    items: [{key: secret-key, path: secret-key}]
 {{- end }}
 - name: tmp
   emptyDir: {}
