@@ -39,6 +39,11 @@ if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>
     packages+=(python3 python3-venv)
 fi
 
+# To make the Debian package, where there are such packages.
+if [[ ${1:-} == test ]] && command -v dpkg >/dev/null && ! command -v dpkg-shlibdeps >/dev/null; then
+    packages+=(dpkg-dev)
+fi
+
 if ((${#packages[@]})); then
     # Without this, Debian's package starts a server of its own, which nobody needs here.
     conf=/etc/postgresql-common/createcluster.d/djankiserv.conf
