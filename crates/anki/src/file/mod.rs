@@ -22,6 +22,7 @@ mod objects;
 mod open;
 mod repairs;
 mod rows;
+mod settle;
 mod small;
 mod tables;
 mod unique;
@@ -32,6 +33,7 @@ pub use error::FileError;
 pub use limits::Limits;
 pub use open::{CollectionFile, Counts};
 pub use repairs::Repairs;
+pub use settle::settle;
 pub use small::Scheduler;
 pub use write::FileWriter;
 

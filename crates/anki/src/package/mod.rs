@@ -140,6 +140,11 @@ struct Meta {
     version: i32,
 }
 
+/// The number that a [`META`] holds. None when it is damaged.
+pub fn version(meta: &[u8]) -> Option<i32> {
+    Meta::decode(meta).ok().map(|meta| meta.version)
+}
+
 /// Makes the [`OLDEST_COLLECTION`] of the later forms.
 ///
 /// # Errors

@@ -49,6 +49,18 @@ pub struct NewUser {
     pub is_superuser: bool,
 }
 
+/// Somebody who comes from another server.
+#[derive(Debug, Clone)]
+pub struct AdoptedUser {
+    pub username: Username,
+    pub email: String,
+    /// In a form that this server can check, or one that matches no password.
+    pub password_hash: String,
+    pub is_active: bool,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+}
+
 /// Why something about an account was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -130,6 +142,45 @@ impl Accounts {
         let what = if new.is_superuser { "a superuser" } else { "a user" };
         self.audit(actor, id, "account.create", format!("made {what} `{}`", new.username.typed())).await;
         self.find(&new.username).await
+    }
+
+    /// Makes an account for somebody who comes from another server, with the hash of their password there. Clients go on as they are
+    /// with host keys that are adopted too.
+    ///
+    /// # Errors
+    /// [`AccountError::NameTaken`].
+    pub async fn adopt(&self, user: AdoptedUser, actor: &str) -> Result<Account> {
+        let id = random::account_id()?;
+        let row = NewAccount {
+            id,
+            username: user.username.typed().to_owned(),
+            username_key: user.username.key().to_owned(),
+            email: user.email,
+            password_hash: user.password_hash,
+            is_staff: user.is_staff,
+            is_superuser: user.is_superuser,
+        };
+        let now = self.clock.now_ms();
+        self.main.create_account(&row, now).await.map_err(|e| taken(e, &user.username))?;
+        if !user.is_active {
+            self.main.set_active(id, false).await?;
+        }
+        self.user.create_collection(id, now).await?;
+        self.audit(actor, id, "account.adopt", format!("took over `{}`", user.username.typed())).await;
+        self.find(&user.username).await
+    }
+
+    /// Makes a host key valid that another server gave out. Answers whether it was not yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn adopt_host_key(&self, account: i64, key: &str) -> Result<bool> {
+        let added = self.main.add_host_key(&digest(key), account, &Client::default(), "", self.clock.now_ms()).await;
+        match added {
+            Ok(()) => Ok(true),
+            Err(StoreError::AlreadyExists(_)) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// The account with this username.
@@ -351,6 +402,11 @@ impl Accounts {
         remove_files(&self.files.imports(), &format!("{id}-")).await?;
         self.main.remove_account(id).await?;
         Ok(())
+    }
+
+    /// Writes to the audit log what else was done to an account.
+    pub async fn note(&self, actor: &str, account: &Account, action: &str, what: &str) {
+        self.audit(actor, account.id, action, format!("`{}`: {what}", account.username)).await;
     }
 
     /// The change is done when this is called, so a failure here must not look like a failure of the change.

@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod check;
 pub mod collection_file;
 pub mod export;
+pub mod import;
 pub mod key_cache;
+pub mod load_collection;
 pub mod username;
 pub mod web_sessions;

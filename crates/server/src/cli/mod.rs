@@ -10,6 +10,7 @@ mod createsuperuser;
 mod database;
 mod export;
 mod housekeeping;
+mod import;
 mod migrate;
 mod open;
 mod output;
@@ -57,6 +58,8 @@ enum Command {
     Database(database::Command),
     #[command(subcommand)]
     Export(export::Command),
+    #[command(subcommand)]
+    Import(import::Command),
     Check(check::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
@@ -113,6 +116,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
             Command::Collection(command) => collection::run(&config, command).await,
             Command::Database(command) => database::run(&config, command).await,
             Command::Export(command) => export::run(config, command).await,
+            Command::Import(command) => import::run(config, command).await,
             Command::Housekeeping(args) => housekeeping::run(config, &args).await,
             Command::Config(config::Command::Show) => {
                 config::show(&config);

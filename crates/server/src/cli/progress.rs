@@ -9,7 +9,6 @@ pub fn bytes(label: &str, total: u64) -> ProgressBar {
 }
 
 /// A bar that counts things.
-#[expect(dead_code, reason = "for the imports")]
 pub fn count(label: &str, total: u64) -> ProgressBar {
     bar(label, total, "{msg:20!} [{bar:30}] {pos}/{len} {eta}")
 }

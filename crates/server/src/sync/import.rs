@@ -6,26 +6,16 @@
 
 use super::error::SyncError;
 use super::upload::Refusal;
+use crate::actions::load_collection::{LEASE, check_and_load, keep_lease, load};
 use crate::app::App;
 use crate::metrics::{IMPORTS, STAGES};
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
-use bytes::Bytes;
-use futures_util::Stream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
-use store::collection::{Load, LoadRows};
+use std::time::Instant;
 use store::user_db::generations::{NewGeneration, Switched};
 use store::user_db::{Counts, Current, GenerationState};
 use tempfile::NamedTempFile;
-use tokio::sync::mpsc;
-
-/// Rows are handed to the database in blocks of about this size, in bytes.
-const BLOCK: usize = 256 << 10;
-/// An import that shows no sign of life for so long is given up, or taken over.
-const LEASE: Duration = Duration::from_secs(120);
-const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// An uploaded file that has been found to be a collection. Whether it is damaged has not been looked at.
 pub struct Upload {
@@ -83,7 +73,7 @@ pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
         loaded = load(app, &file, &new) => loaded,
         lost = keep_lease(app, &new) => Err(lost),
     };
-    let current = loaded.map_err(|e| e.reason())?;
+    let current = loaded.map_err(|e| e.to_string())?;
     if app.user.end_import(&new, &current).await.map_err(|e| e.to_string())? {
         remove(&path);
         tracing::info!(account = new.account, number = new.number, counts = ?current.counts, "import finished");
@@ -111,8 +101,8 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
 async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> Result<(), Refusal> {
     let now = app.clock.now_ms();
     let new = app.user.begin_generation(upload.account, "upload", now, now + LEASE.as_millis() as i64).await?;
-    let mut loading = std::pin::pin!(check_and_load(app, &upload.file, &new));
-    let mut lease = std::pin::pin!(keep_lease(app, &new));
+    let mut loading = std::pin::pin!(async { check_and_load(app, &upload.file, &new).await.map_err(Refusal::from) });
+    let mut lease = std::pin::pin!(async { Refusal::from(keep_lease(app, &new).await) });
     let deadline = tokio::time::sleep_until((upload.received + app.answer_import_after).into());
     let early = tokio::select! {
         loaded = &mut loading => Some(loaded),
@@ -251,124 +241,5 @@ fn keep(source: &Path, target: &Path) -> std::io::Result<()> {
 fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::warn!(%error, path = %path.display(), "cannot remove an imported file");
-    }
-}
-
-/// Prolongs the lease until it is lost.
-async fn keep_lease(app: &App, new: &NewGeneration) -> Refusal {
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        match app.user.extend_lease(new, app.clock.now_ms() + LEASE.as_millis() as i64).await {
-            Ok(true) => {}
-            Ok(false) => return SyncError::unavailable("the upload took too long and was given up").into(),
-            Err(error) => tracing::warn!(account = new.account, %error, "could not prolong the lease of an upload"),
-        }
-    }
-}
-
-/// Loads a file while it is looked through for damage. Damage ends the loading, and is what is told whatever else went wrong.
-async fn check_and_load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Result<Current, Refusal> {
-    let check = {
-        let file = file.clone();
-        tokio::task::spawn_blocking(move || file.check())
-    };
-    let check = async { Ok::<_, Refusal>(check.await??) };
-    let ((), loaded) = tokio::try_join!(check, async { Ok(load(app, file, new).await) })?;
-    loaded
-}
-
-/// Loads all tables, the three large ones and the small ones side by side.
-async fn load(app: &App, file: &Arc<CollectionFile>, new: &NewGeneration) -> Result<Current, Refusal> {
-    let load = Load::new(app.user.db(), &new.schema);
-    let facts = {
-        let file = file.clone();
-        tokio::task::spawn_blocking(move || Ok::<_, FileError>((file.scheduler()?, file.counts()?)))
-    };
-    let ((notetypes, decks, presets), revlog, notes, cards) = tokio::try_join!(
-        load_objects(&load, file),
-        load.reviews(rows(file, |file, out| file.for_each_review(|review| out.row(|rows| rows.review(review))))),
-        load.notes(rows(file, |file, out| file.for_each_note(|note| out.row(|rows| rows.note(note))))),
-        load.cards(rows(file, |file, out| file.for_each_card(|card| out.row(|rows| rows.card(card))))),
-    )?;
-    let (scheduler, counts) = facts.await??;
-    if (counts.reviews, counts.notes, counts.cards) != (revlog, notes, cards) {
-        return Err(SyncError::internal(format!("of {counts:?} only {notes} notes, {cards} cards and {revlog} reviews were loaded")).into());
-    }
-    let count = u64::cast_signed;
-    Ok(Current {
-        number: new.number,
-        schema: new.schema.clone(),
-        state: GenerationState::Current,
-        stamps: file.stamps(),
-        scheduler_version: scheduler.version,
-        creation_offset: scheduler.has_creation_offset,
-        counts: Counts {
-            notes: count(notes),
-            cards: count(cards),
-            revlog: count(revlog),
-            notetypes: count(notetypes),
-            decks: count(decks),
-            presets: count(presets),
-        },
-    })
-}
-
-/// Loads the small tables, one after the other. Answers how many notetypes, decks and presets there are.
-async fn load_objects(load: &Load<'_>, file: &Arc<CollectionFile>) -> Result<(u64, u64, u64), Refusal> {
-    load.graves(rows(file, |file, out| file.graves()?.iter().try_for_each(|grave| out.row(|rows| rows.grave(grave))))).await?;
-    let notetypes =
-        load.notetypes(rows(file, |file, out| file.notetypes()?.iter().try_for_each(|o| out.row(|rows| rows.notetype(o))))).await?;
-    let decks = load.decks(rows(file, |file, out| file.decks()?.iter().try_for_each(|o| out.row(|rows| rows.deck(o))))).await?;
-    let presets = load.presets(rows(file, |file, out| file.presets()?.iter().try_for_each(|o| out.row(|rows| rows.preset(o))))).await?;
-    load.tags(rows(file, |file, out| file.tags()?.iter().try_for_each(|o| out.row(|rows| rows.tag(o))))).await?;
-    load.config(rows(file, |file, out| file.config()?.iter().try_for_each(|o| out.row(|rows| rows.config(o))))).await?;
-    Ok((notetypes, decks, presets))
-}
-
-/// Reads one table of the file on a thread of its own and hands its rows over in blocks.
-fn rows(
-    file: &Arc<CollectionFile>,
-    read: impl FnOnce(&CollectionFile, &mut Out) -> Result<(), Refusal> + Send + 'static,
-) -> impl Stream<Item = Result<Bytes, Refusal>> {
-    let file = file.clone();
-    let (sender, mut receiver) = mpsc::channel(4);
-    tokio::task::spawn_blocking(move || {
-        let mut out = Out { rows: LoadRows::new(), sender };
-        let ended = read(&file, &mut out).and_then(|()| out.send());
-        // The other side is gone when loading has failed; its own error says why.
-        let _ = out.sender.blocking_send(ended.map(|()| None));
-    });
-    let mut ended = false;
-    futures_util::stream::poll_fn(move |task| {
-        if ended {
-            return Poll::Ready(None);
-        }
-        let block = ready!(receiver.poll_recv(task));
-        ended = !matches!(block, Some(Ok(Some(_))));
-        Poll::Ready(match block {
-            Some(block) => block.transpose(),
-            // Without the end mark the reader has died, and what we have is not all.
-            None => Some(Err(SyncError::internal("the reader of the uploaded file died").into())),
-        })
-    })
-}
-
-struct Out {
-    rows: LoadRows,
-    sender: mpsc::Sender<Result<Option<Bytes>, Refusal>>,
-}
-
-impl Out {
-    fn row(&mut self, add: impl FnOnce(&mut LoadRows)) -> Result<(), Refusal> {
-        add(&mut self.rows);
-        if self.rows.size() >= BLOCK { self.send() } else { Ok(()) }
-    }
-
-    fn send(&mut self) -> Result<(), Refusal> {
-        if self.rows.size() == 0 {
-            return Ok(());
-        }
-        let block = self.rows.take();
-        self.sender.blocking_send(Ok(Some(block))).map_err(|_| SyncError::unavailable("loading was given up").into())
     }
 }

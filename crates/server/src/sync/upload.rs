@@ -6,6 +6,7 @@ use super::import::{self, Upload};
 use super::incoming::Incoming;
 use super::reply;
 use super::spool::Spooled;
+use crate::actions::load_collection::LoadError;
 use anki::file::{CollectionFile, FileError, Limits};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -105,6 +106,17 @@ impl From<SyncError> for Refusal {
 impl From<FileError> for Refusal {
     fn from(error: FileError) -> Self {
         if error.is_refusal() { Self::Tell(error.to_string()) } else { Self::Status(SyncError::unavailable(error.to_string())) }
+    }
+}
+
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::File(e) => e.into(),
+            LoadError::Store(e) => e.into(),
+            LoadError::GivenUp | LoadError::LeaseLost => Self::Status(SyncError::unavailable(error.to_string())),
+            LoadError::Incomplete(_) | LoadError::Task(_) => Self::Status(SyncError::internal(error.to_string())),
+        }
     }
 }
 

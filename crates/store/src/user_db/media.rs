@@ -180,6 +180,54 @@ impl UserDb {
         .await
     }
 
+    /// Writes rows with the usns that they bring, for an account whose index is being filled from elsewhere. Its usn stays 0 until
+    /// [`UserDb::end_placing_media`], so that this can be begun anew.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] when devices have synced media meanwhile or before.
+    pub async fn place_media(&self, account: i64, files: Vec<MediaFile>, now_ms: i64) -> Result<()> {
+        let rows: Vec<Vec<Value>> =
+            files.into_iter().map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms]).collect();
+        repeat("placing media", || async {
+            let tx = self.lock_empty_media(account).await?;
+            tx.upsert("{s}", &TABLE, rows.clone()).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    /// Ends the filling of an index: totals are those of its rows, its usn is the one given or the highest of them.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] when devices have synced media meanwhile.
+    pub async fn end_placing_media(&self, account: i64, usn: i32) -> Result<()> {
+        repeat("ending to place media", || async {
+            let tx = self.lock_empty_media(account).await?;
+            let row = tx.query_opt("SELECT MAX(usn) FROM {s}.media WHERE account = ?", params![account]).await?;
+            let highest = row.map_or(Ok(None), |row| row.opt_int(0))?.unwrap_or(0);
+            let sql = "UPDATE {s}.media_state SET usn = ?, \
+                       files = (SELECT COUNT(*) FROM {s}.media WHERE account = ? AND size > 0), \
+                       bytes = (SELECT COALESCE(SUM(size), 0) FROM {s}.media WHERE account = ?) WHERE account = ?";
+            tx.execute(sql, params![highest.max(usn.into()), account, account, account]).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    async fn lock_empty_media(&self, account: i64) -> Result<Tx> {
+        let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
+        let (tx, answers) = self.db.begin_with(vec![lock]).await?;
+        let Some(row) = answers.first().and_then(|rows| rows.first()) else {
+            tx.rollback().await?;
+            return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
+        };
+        if row.int32(0)? != 0 {
+            tx.rollback().await?;
+            return Err(StoreError::AlreadyExists("media of this account".into()));
+        }
+        Ok(tx)
+    }
+
     /// Forgets a file whose content is lost, as if it had never been: a device that still has it finds that the numbers differ, begins
     /// anew and sends it, and others are not told that it was deleted. Nothing happens when the name has other content by now.
     pub async fn forget_media(&self, account: i64, lost: &MediaFile) -> Result<()> {

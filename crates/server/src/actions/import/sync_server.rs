@@ -1,0 +1,130 @@
+//! The folder of Anki's own sync server: a folder for each user with `collection.anki2`, `media.db` and the folder `media`.
+
+use super::ImportError;
+use super::media::{Entry, Source};
+use anki::file::settle;
+use anki::media::read_server_index;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use tempfile::{NamedTempFile, TempDir};
+
+/// A user's folder. Nothing in it is changed, and the server that it belongs to should not be running.
+pub struct UserFolder {
+    folder: PathBuf,
+}
+
+/// The users in the base folder of a server, by name.
+///
+/// # Errors
+/// When there are none, or the folder cannot be read.
+pub fn users(base: &Path) -> Result<Vec<String>, ImportError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(base)? {
+        let entry = entry?;
+        if entry.path().join("collection.anki2").is_file() {
+            names.push(entry.file_name().into_string().map_err(|name| {
+                ImportError::Refused(format!("the name of the folder {} is not UTF-8 text", Path::new(&name).display()))
+            })?);
+        }
+    }
+    names.sort();
+    if names.is_empty() {
+        return Err(ImportError::Refused(format!(
+            "there is no user's folder with a collection.anki2 in {}; give the folder that SYNC_BASE names",
+            base.display()
+        )));
+    }
+    Ok(names)
+}
+
+impl UserFolder {
+    pub fn new(base: &Path, user: &str) -> Self {
+        Self { folder: base.join(user) }
+    }
+
+    /// A private copy of the collection. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be copied, or is no database.
+    pub fn collection(&self, temporary: &Path) -> Result<NamedTempFile, ImportError> {
+        let (folder, copy) = copy_database(&self.folder.join("collection.anki2"), temporary)?;
+        let target = NamedTempFile::new_in(temporary)?;
+        fs::rename(copy, target.path())?;
+        drop(folder);
+        Ok(target)
+    }
+
+    /// The usn of the media index and all files: those of the index, and those that only lie in the folder. Blocks.
+    ///
+    /// # Errors
+    /// When the index or the folder cannot be read.
+    pub fn media(&self, temporary: &Path) -> Result<(i32, Vec<Entry>), ImportError> {
+        let index = self.folder.join("media.db");
+        let (usn, mut entries) = if index.is_file() {
+            let (folder, copy) = copy_database(&index, temporary)?;
+            let read = read_server_index(&copy);
+            let (usn, files) = read.map_err(|e| ImportError::Refused(format!("{} cannot be read: {e}", index.display())))?;
+            drop(folder);
+            let entries = files.into_iter().map(|file| Entry {
+                member: file.name.clone(),
+                name: file.name,
+                sha1: (!file.deleted).then_some(file.sha1),
+                usn: file.usn,
+                deleted: file.deleted,
+            });
+            (usn, entries.collect::<Vec<_>>())
+        } else {
+            (0, Vec::new())
+        };
+        let indexed: HashSet<String> = entries.iter().filter(|entry| !entry.deleted).map(|entry| entry.name.clone()).collect();
+        let files = match fs::read_dir(self.folder.join("media")) {
+            Ok(files) => files,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((usn, entries)),
+            Err(e) => return Err(e.into()),
+        };
+        let mut others = Vec::new();
+        for file in files {
+            let file = file?;
+            if let Ok(name) = file.file_name().into_string()
+                && file.file_type()?.is_file()
+                && !indexed.contains(&name)
+            {
+                others.push(name);
+            }
+        }
+        others.sort();
+        let found: HashSet<&String> = others.iter().collect();
+        entries.retain(|entry| !found.contains(&entry.name));
+        entries.extend(others.into_iter().map(|name| Entry { member: name.clone(), name, ..Entry::default() }));
+        Ok((usn, entries))
+    }
+}
+
+impl Source for UserFolder {
+    fn read(&mut self, entry: &Entry, take: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<()> {
+        // Names in an index are data until now.
+        if entry.member.contains(['/', '\\', '\0']) || matches!(entry.member.as_str(), "" | "." | "..") {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its name would lead elsewhere"));
+        }
+        take(&mut File::open(self.folder.join("media").join(&entry.member))?)
+    }
+}
+
+/// Copies a database with its write-ahead log, and folds the log in.
+fn copy_database(source: &Path, temporary: &Path) -> Result<(TempDir, PathBuf), ImportError> {
+    let folder = tempfile::tempdir_in(temporary)?;
+    let target = folder.path().join("copy");
+    fs::copy(source, &target)?;
+    let log = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push("-wal");
+        PathBuf::from(name)
+    };
+    if log(source).is_file() {
+        fs::copy(log(source), log(&target))?;
+    }
+    settle(&target)?;
+    Ok((folder, target))
+}
