@@ -9,5 +9,6 @@ pub mod model;
 pub mod names;
 pub mod package;
 pub mod schema11;
+pub mod search;
 pub mod text;
 pub mod wire;

@@ -7,5 +7,6 @@ pub mod export;
 pub mod import;
 pub mod key_cache;
 pub mod load_collection;
+pub mod search;
 pub mod username;
 pub mod web_sessions;

@@ -25,6 +25,7 @@ mod outage;
 mod outside;
 mod program;
 mod refusals;
+mod searching;
 mod sessions;
 mod support;
 mod transfers;

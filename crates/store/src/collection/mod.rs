@@ -12,6 +12,7 @@ mod load;
 mod notes;
 mod objects;
 mod revlog;
+pub mod search;
 pub mod tables;
 mod tags;
 

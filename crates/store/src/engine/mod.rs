@@ -3,6 +3,7 @@
 //! SQL is written once, as text, for all engines. A statement may use
 //! - `?` for a parameter, and `IN ??` / `NOT IN ??` for a set ([`Value::Ints`], [`Value::Texts`]);
 //! - `{s}` for the schema (PostgreSQL: `djankiserv`) or database (MySQL: the one in the settings) of the shared tables;
+//! - `LOWER(text {ascii})` for text in which at least A to Z are in lower case (MySQL: all letters, PostgreSQL: only those);
 //! - in DDL `KEY_T` (binary-compared text that can be a key), `TEXT_T` (text of any length), `BLOB_T` (bytes).
 //!
 //! A collection's own schema is written into the statement by [`crate::collection`]; its name is made by us and never contains
@@ -181,6 +182,11 @@ impl Tx {
     /// Runs a statement and answers how many rows it changed; an UPDATE counts all that it finds.
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
         engine!(TxOf, &self.inner, tx => tx.execute(sql, params).await)
+    }
+
+    /// Ends each of the following statements with [`StoreError::Busy`] when it takes longer than so many milliseconds.
+    pub async fn limit_time(&self, ms: u32) -> Result<()> {
+        engine!(TxOf, &self.inner, tx => tx.limit_time(ms).await)
     }
 
     /// Writes rows, replacing those with the same key. No key may occur twice in `rows`.

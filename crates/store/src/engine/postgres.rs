@@ -210,6 +210,10 @@ impl Tx {
         Ok(rows.map(|row| row.map(Row).map_err(error)))
     }
 
+    pub(super) async fn limit_time(&self, ms: u32) -> Result<()> {
+        self.client()?.batch_execute(&format!("SET LOCAL statement_timeout = {ms}")).await.map_err(error)
+    }
+
     pub(super) async fn upsert(&self, schema: &str, table: &Table, rows: Vec<Vec<Value>>) -> Result<()> {
         self.insert(schema, table, rows, true).await.map(drop)
     }
@@ -437,6 +441,10 @@ fn translate(sql: &str) -> String {
         if let Some(after) = from.strip_prefix("{s}") {
             out.push_str(before);
             out.push_str(SHARED_SCHEMA);
+            rest = after;
+        } else if let Some(after) = from.strip_prefix("{ascii}") {
+            out.push_str(before);
+            out.push_str("COLLATE \"C\"");
             rest = after;
         } else if let Some(after) = from.strip_prefix("??") {
             number += 1;

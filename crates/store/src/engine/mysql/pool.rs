@@ -49,8 +49,16 @@ pub(super) struct Dialect {
     pub shared: String,
     /// Compares bytes, and blanks at the end count. The name differs.
     pub text_collation: &'static str,
+    pub is_mariadb: bool,
     /// The most bytes of one statement.
     pub max_packet: usize,
+}
+
+impl Dialect {
+    /// Sets the most time of a statement: seconds on MariaDB, milliseconds on MySQL.
+    pub(super) fn time_limit(&self, value: &str) -> String {
+        format!("SET SESSION {} = {value}", if self.is_mariadb { "max_statement_time" } else { "max_execution_time" })
+    }
 }
 
 /// A connection of the pool.
@@ -99,6 +107,7 @@ impl Pool {
             .map_err(|e| StoreError::Internal(format!("connection pool: {e}")))?;
         let dialect = Dialect {
             shared: quoted(&to.database),
+            is_mariadb: server.is_mariadb,
             text_collation: if server.is_mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" },
             max_packet: server.max_packet,
         };

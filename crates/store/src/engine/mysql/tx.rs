@@ -11,6 +11,7 @@ use futures_util::{Stream, StreamExt, stream};
 use mysql_async::prelude::{Protocol, Queryable};
 use mysql_async::{Conn, QueryResult};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, mpsc};
 
 /// Rows that were read ahead of whoever streams them.
@@ -20,6 +21,8 @@ const READ_AHEAD: usize = 512;
 pub struct Tx {
     pub(super) held: Arc<Mutex<Held>>,
     pub(super) dialect: Arc<Dialect>,
+    /// Whether the connection has a limit on the time of statements, which does not end with the transaction.
+    is_limited: AtomicBool,
 }
 
 impl Tx {
@@ -50,7 +53,7 @@ impl Tx {
         for statement in statements {
             answers.push(query(held.conn()?, statement, &dialect).await?);
         }
-        Ok((Self { held: Arc::new(Mutex::new(held)), dialect }, answers))
+        Ok((Self { held: Arc::new(Mutex::new(held)), dialect, is_limited: AtomicBool::new(false) }, answers))
     }
 
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
@@ -61,6 +64,13 @@ impl Tx {
     pub async fn execute(&self, sql: &str, params: Vec<Value>) -> Result<u64> {
         let statement = translate(sql, params, &self.dialect.shared)?;
         execute(self.held.lock().await.conn()?, statement, &self.dialect).await
+    }
+
+    pub async fn limit_time(&self, ms: u32) -> Result<()> {
+        self.is_limited.store(true, Ordering::Relaxed);
+        let sql =
+            self.dialect.time_limit(&if self.dialect.is_mariadb { format!("{}.{:03}", ms / 1000, ms % 1000) } else { ms.to_string() });
+        self.held.lock().await.conn()?.query_drop(sql).await.map_err(error)
     }
 
     pub async fn script(&self, sql: &str) -> Result<()> {
@@ -97,6 +107,9 @@ impl Tx {
     pub async fn end(self, how: &str) -> Result<()> {
         let mut held = self.held.lock().await;
         held.conn()?.query_drop(how).await.map_err(error)?;
+        if self.is_limited.load(Ordering::Relaxed) {
+            held.conn()?.query_drop(self.dialect.time_limit("DEFAULT")).await.map_err(error)?;
+        }
         // Only now may the connection go back to the pool.
         held.release();
         Ok(())

@@ -1,0 +1,149 @@
+//! Searches find what a real client finds: cases made by `make_searches.py`.
+
+use crate::support::TestServer;
+use djankiserv::actions::search::{SearchFailed, search};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::io::Read;
+use store::collection::search::{Order, Target, Wanted};
+
+#[derive(Deserialize)]
+struct Asked {
+    /// Second at which the client was asked.
+    now: i64,
+    /// Search, ids of notes, ids of cards; none where it was refused.
+    cases: Vec<(String, Option<Vec<i64>>, Option<Vec<i64>>)>,
+    /// All cards in an order of the client's browser; those that are equal in it are in one list.
+    orders: HashMap<String, Vec<Vec<i64>>>,
+}
+
+/// The collection, and what was asked. Another file than the committed one can be named, to try more.
+fn asked() -> (Vec<u8>, Asked) {
+    let path = std::env::var("DJANKISERV_TEST_SEARCHES")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/searches-26.9.3.zip").into());
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let (mut collection, mut json) = (Vec::new(), String::new());
+    archive.by_name("collection.anki2").unwrap().read_to_end(&mut collection).unwrap();
+    archive.by_name("searches.json").unwrap().read_to_string(&mut json).unwrap();
+    (collection, serde_json::from_str(&json).unwrap())
+}
+
+async fn server(collection: &[u8], now: i64) -> (TestServer, i64) {
+    let server = TestServer::new().await;
+    let device = server.device("searcher").await;
+    assert_eq!(device.upload(collection).await, "OK");
+    server.clock.set(now * 1000);
+    let account = server.account("searcher").await;
+    (server, account)
+}
+
+fn by_id(target: Target) -> Wanted {
+    Wanted { target, order: Order::Id, descending: false, after: None, limit: 100_000 }
+}
+
+/// Where we differ on purpose. The client joins what these two stand for to its neighbours without brackets around it.
+fn is_known_to_differ(text: &str) -> bool {
+    let alone = text.trim_matches('"');
+    let is_alone = !alone.contains([' ', '(', '"']) && !alone.starts_with('-');
+    (text.contains("did:") || text.contains("sc:")) && !is_alone
+}
+
+#[tokio::test]
+async fn searches_find_what_a_client_finds() {
+    let (collection, asked) = asked();
+    let (server, account) = server(&collection, asked.now).await;
+    let mut wrong = Vec::new();
+    let mut found = 0;
+    for (text, notes, cards) in &asked.cases {
+        if is_known_to_differ(text) {
+            continue;
+        }
+        for (target, wanted) in [(Target::Notes, notes), (Target::Cards, cards)] {
+            let ours = match search(&server.app.user, &server.clock, account, text, by_id(target)).await {
+                Ok(page) => Some(page.ids),
+                Err(SearchFailed::Search(_)) => None,
+                Err(error) => panic!("{text}: {error}"),
+            };
+            found += ours.as_ref().map_or(0, Vec::len);
+            if ours != *wanted {
+                wrong.push((text, target, ours.as_ref().map(Vec::len), wanted.as_ref().map(Vec::len)));
+            }
+        }
+    }
+    for (text, target, ours, wanted) in wrong.iter().take(40) {
+        eprintln!("{text:?} {target:?}: we {ours:?}, the client {wanted:?}");
+    }
+    assert!(wrong.is_empty(), "{} of {} searches differ", wrong.len(), asked.cases.len() * 2);
+    assert!(found > 10 * asked.cases.len(), "the searches find hardly anything");
+}
+
+#[tokio::test]
+async fn results_come_in_the_clients_orders() {
+    let (collection, asked) = asked();
+    let (server, account) = server(&collection, asked.now).await;
+    for (name, groups) in &asked.orders {
+        let order = Order::from_name(name).unwrap();
+        for (descending, limit) in [(false, 100_000), (true, 7), (false, 50)] {
+            let wanted = Wanted { order, descending, limit, ..by_id(Target::Cards) };
+            let mut ours = pages(&server, account, "", wanted).await;
+            if descending {
+                ours.reverse();
+            }
+            let mut rest = ours.as_slice();
+            for group in groups {
+                let (part, after) = rest.split_at(group.len());
+                let mut part = part.to_vec();
+                part.sort_unstable();
+                assert_eq!(part, *group, "{name}");
+                rest = after;
+            }
+            assert!(rest.is_empty(), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_are_the_whole_cut_into_pieces() {
+    let (collection, asked) = asked();
+    let (server, account) = server(&collection, asked.now).await;
+    for text in ["", "foo", "deck:a*", "foo is:review", "-tag:none", "prop:s>1 or tag:foo"] {
+        for target in [Target::Notes, Target::Cards] {
+            let whole = search(&server.app.user, &server.clock, account, text, by_id(target)).await.unwrap();
+            assert_eq!(whole.next, None);
+            for (descending, limit) in [(false, 3), (true, 10)] {
+                let mut pieces = pages(&server, account, text, Wanted { descending, limit, ..by_id(target) }).await;
+                if descending {
+                    pieces.reverse();
+                }
+                assert_eq!(pieces, whole.ids, "{text} {target:?}");
+            }
+        }
+    }
+}
+
+async fn pages(server: &TestServer, account: i64, text: &str, mut wanted: Wanted) -> Vec<i64> {
+    let mut all = Vec::new();
+    loop {
+        let page = search(&server.app.user, &server.clock, account, text, wanted).await.unwrap();
+        assert!(page.ids.len() <= wanted.limit && (page.next.is_none() || page.ids.len() == wanted.limit));
+        all.extend(page.ids);
+        match page.next {
+            Some(next) => wanted.after = Some(next),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_without_a_collection_has_no_results() {
+    let server = TestServer::new().await;
+    server.device("empty").await;
+    let account = server.account("empty").await;
+    let page = search(&server.app.user, &server.clock, account, "is:due or foo", by_id(Target::Cards)).await.unwrap();
+    assert!(page.ids.is_empty() && page.next.is_none());
+    for (text, position) in [("a (b", 2), ("ä is:x", 5), ("a re:[", 2), ("日本 \"", 3)] {
+        let error = search(&server.app.user, &server.clock, account, text, by_id(Target::Cards)).await.unwrap_err();
+        let SearchFailed::Search(error) = error else { panic!("{text}: {error}") };
+        assert_eq!(error.position, position, "{text}: {error}");
+    }
+}
