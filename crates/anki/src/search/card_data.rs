@@ -48,7 +48,7 @@ impl CardData {
         let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
         // The longest beginning that is a number in digits.
         let is_number = |part: &&str| part.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) && part.parse::<f64>().is_ok();
-        let longest = ends.map(|end| &text[..end]).filter(is_number).last();
+        let longest = ends.map(|end| &text[..end]).rfind(is_number);
         Some(longest.and_then(|part| part.parse().ok()).unwrap_or(0.0))
     }
 

@@ -47,12 +47,12 @@ impl Filter {
 
 /// `decisive` if one of them is that, else unknown if one of them is, else the opposite.
 fn combined(all: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
-    all.fold(Some(!decisive), |so_far, one| match (so_far, one) {
-        (Some(known), _) | (_, Some(known)) if known == decisive => Some(decisive),
-        (_, Some(known)) if known == decisive => Some(decisive),
-        (None, _) | (_, None) => None,
-        _ => Some(!decisive),
-    })
+    let (mut is_decided, mut is_unknown) = (false, false);
+    for one in all {
+        is_decided |= one == Some(decisive);
+        is_unknown |= one.is_none();
+    }
+    if is_decided { Some(decisive) } else { (!is_unknown).then_some(!decisive) }
 }
 
 impl Check {

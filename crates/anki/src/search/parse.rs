@@ -187,7 +187,7 @@ impl<'a> Parser<'a> {
             match c {
                 '"' | '(' | ')' | ' ' => return Ok(at),
                 ':' if to_colon => return Ok(at),
-                '\\' if !chars.next().is_some_and(|(_, next)| !is_blank(next)) => {
+                '\\' if chars.next().is_none_or(|(_, next)| is_blank(next)) => {
                     return Fault::new(
                         self.at + at,
                         "a backslash has to be followed by what it is for; one that is meant as text is written \\\\",
@@ -237,6 +237,7 @@ fn misplaced<T>(at: usize, is_or: bool) -> Result<T, Fault> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::search::term::{FieldMode, TextMode};
