@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::io::Read;
 use store::collection::search::{Order, Target, Wanted};
 
+/// Search, ids of notes, ids of cards; none where it was refused.
+type Case = (String, Option<Vec<i64>>, Option<Vec<i64>>);
+
 #[derive(Deserialize)]
 struct Asked {
     /// Second at which the client was asked.
     now: i64,
-    /// Search, ids of notes, ids of cards; none where it was refused.
-    cases: Vec<(String, Option<Vec<i64>>, Option<Vec<i64>>)>,
+    cases: Vec<Case>,
     /// All cards in an order of the client's browser; those that are equal in it are in one list.
     orders: HashMap<String, Vec<Vec<i64>>>,
 }
