@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run build install-deps test test-long bench lint deny fmt docs clean
+.PHONY: help run build install-deps test test-long bench lint deny fmt docs site clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ fmt: ## Format the code
 
 docs: ## Write the generated documentation
 	$(CARGO) run --locked --quiet --bin djankiserv -- config docs > docs/configuration.md
+
+site: ## Make the documentation's site: target/book (needs mdBook: cargo install mdbook)
+	mdbook build docs
 
 clean: ## Remove what was built
 	$(CARGO) clean

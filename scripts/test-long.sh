@@ -44,6 +44,8 @@ part "end-to-end suite on three processes, on MariaDB" \
 part "many accounts with faults, and hostile input" \
     env DJANKISERV_PROOF_SECONDS="${PROOF_SECONDS:-300}" scripts/private-databases.sh \
     cargo test --locked -p djankiserv --test proof -- --test-threads 1 --nocapture
+part "the add-on inside real desktop programs" \
+    env DJANKISERV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv" addon/test-in-anki.sh
 part "coverage-guided fuzzing" scripts/fuzz.sh "${FUZZ_SECONDS:-300}"
 part "end-to-end suite against the official server" env E2E_SERVER=official e2e/run.sh
 

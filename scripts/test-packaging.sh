@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# Tests what is in packaging/ and charts/; arguments go to pytest. Needs a built program (cargo build, or DJANKISERV_BIN).
+# Tests what is in packaging/, charts/ and docs/, and of addon/ what needs no Anki; arguments go to pytest. Needs a built program (cargo build, or DJANKISERV_BIN).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,6 +13,7 @@ if [[ ! -f $env/.stamp || $(<"$env/.stamp") != "$wanted" ]]; then
     echo "$wanted" >"$env/.stamp"
 fi
 export PYTHONDONTWRITEBYTECODE=1
-"$env/bin/ruff" check --quiet --no-cache --config e2e/ruff.toml packaging
+"$env/bin/ruff" check --quiet --no-cache --config e2e/ruff.toml packaging addon
+(($#)) || (cd addon/tests && "$env/bin/python" -m pytest -q test_check.py)
 cd packaging/tests
 exec "$env/bin/python" -m pytest "$@"
