@@ -2,6 +2,8 @@
 
 use crate::actions::accounts::Accounts;
 use crate::actions::web_sessions::WebSessions;
+use crate::api;
+use crate::api::state::ApiState;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
@@ -42,6 +44,7 @@ pub struct App {
     pub transfers: Arc<Semaphore>,
     /// Requests of one account at the same time.
     pub turns: Arc<Turns>,
+    pub api: ApiState,
 }
 
 impl App {
@@ -58,8 +61,10 @@ impl App {
         std::fs::create_dir_all(&imports)?;
         let transfers = Arc::new(Semaphore::new(most_transfers(&config)));
         let turns = Turns::new(config.limits.account_requests);
+        let api = ApiState::new(&config)?;
         Ok(Self {
             turns,
+            api,
             config,
             web_sessions: WebSessions::new(main.clone(), clock.clone()),
             clock,
@@ -89,10 +94,11 @@ fn most_transfers(config: &Config) -> usize {
 
 /// All routes. The old djankiserv served below `/djs`, so everything is there too.
 pub fn router(app: Arc<App>) -> Router {
-    let surfaces = Router::new().merge(sync::routes::routes());
+    let surfaces = Router::new().merge(sync::routes::routes()).merge(api::dapi::routes::original());
     Router::new()
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))
+        .merge(api::routes())
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
         .merge(web::routes::routes(&app))

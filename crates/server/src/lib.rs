@@ -1,6 +1,7 @@
 //! The server: configuration, commands, and the surfaces that clients talk to.
 
 pub mod actions;
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod clock;

@@ -344,6 +344,21 @@ impl Accounts {
         Ok(account)
     }
 
+    /// Whether this is the account's name, as it is typed at a login.
+    pub fn is_called(&self, account: &Account, username: &str) -> bool {
+        let key = |name: &str| Username::new(name).ok().map(|name| name.key().to_owned());
+        key(username).is_some() && key(username) == key(&account.username)
+    }
+
+    /// The stored hash of a password, from which logins that rest on it are told to be over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn password_hash(&self, username: &str) -> Result<Option<String>> {
+        let Ok(username) = Username::new(username) else { return Ok(None) };
+        Ok(self.main.account_with_password(username.key()).await?.map(|(_, hash)| hash))
+    }
+
     /// Checks a login and gives out a host key for the client.
     ///
     /// # Errors

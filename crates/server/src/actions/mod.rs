@@ -1,8 +1,10 @@
 //! What can be done, whoever asks: rules that the command line, the sync and later the API and the web pages share.
 
 pub mod accounts;
+pub mod api_tokens;
 pub mod check;
 pub mod collection_file;
+pub mod edit_collection;
 pub mod export;
 pub mod import;
 pub mod key_cache;

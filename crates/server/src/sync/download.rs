@@ -28,7 +28,7 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
     cx.wait_for_import().await?;
     let (tx, state) = app.user.snapshot(cx.account).await?;
     let state = state.ok_or_else(|| SyncError::unavailable("the account has no collection row yet; logging in again makes it"))?;
-    let Some(current) = state.current.clone() else {
+    let Some(current) = state.current.clone().filter(|_| !state.is_untouched()) else {
         tx.rollback().await?;
         return empty_collection(cx, &state.stamps()).await;
     };

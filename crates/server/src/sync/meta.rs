@@ -17,7 +17,8 @@ pub async fn meta(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
         now: cx.now_ms().div_euclid(1000),
         message,
         may_continue: message.is_empty(),
-        is_empty: state.current.as_ref().is_none_or(|current| current.counts.cards == 0),
+        // The first device may upload what it has without being asked: it is merged with what was made here, so nothing is lost.
+        is_empty: state.awaits_first_device || state.current.as_ref().is_none_or(|current| current.counts.cards == 0),
         media_usn: state.media_usn,
         username: &cx.username,
     };

@@ -3,11 +3,13 @@
 //! `DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh cargo test -p djankiserv --test it`; see that script for the other engines.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api;
 mod breaking;
 mod browser;
 mod check;
 mod contents;
 mod databases;
+mod editing;
 mod exporting;
 mod finishing;
 mod framing;

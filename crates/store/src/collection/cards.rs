@@ -95,7 +95,7 @@ fn values(card: Card) -> Vec<Value> {
     ]
 }
 
-fn from_row(row: &Row) -> Result<Card> {
+pub(super) fn from_row(row: &Row) -> Result<Card> {
     Ok(Card {
         id: row.int(0)?,
         note_id: row.int(1)?,

@@ -18,6 +18,12 @@ impl Collection<'_> {
         Ok(graves)
     }
 
+    /// Digs graves, anew where they exist. None may occur twice.
+    pub async fn put_graves(&self, graves: &[Grave]) -> Result<()> {
+        let rows = graves.iter().map(|g| params![g.id, g.kind.number(), g.usn]).collect();
+        self.tx()?.upsert(self.schema, &GRAVES, rows).await
+    }
+
     /// Digs graves. One that exists keeps its usn. None may occur twice.
     pub async fn add_graves(&self, graves: &[Grave]) -> Result<u64> {
         let rows = graves.iter().map(|g| params![g.id, g.kind.number(), g.usn]).collect();

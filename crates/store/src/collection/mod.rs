@@ -3,6 +3,7 @@
 //! [`Collection`] runs statements on one such schema, inside a transaction or outside of one. Column names follow the original
 //! djankiserv where SQL's own words are in the way: `modified` for Anki's mod, `remaining` for left, `rtime` for time.
 
+mod by_id;
 mod cards;
 pub mod check;
 mod config;
@@ -16,6 +17,7 @@ pub mod search;
 pub mod tables;
 mod tags;
 
+pub use by_id::FreeId;
 pub use load::{Load, LoadRows};
 pub use objects::ObjectRow;
 

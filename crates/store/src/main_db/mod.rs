@@ -3,6 +3,7 @@
 //! Times are milliseconds since the epoch. Keys are stored as SHA-256 in hexadecimal digits, never as they are given out.
 
 pub mod accounts;
+pub mod api_tokens;
 pub mod audit;
 pub mod check;
 pub mod host_keys;
@@ -11,6 +12,7 @@ mod migrations;
 pub mod web_sessions;
 
 pub use accounts::{Account, NewAccount};
+pub use api_tokens::ApiToken;
 pub use audit::AuditEntry;
 pub use host_keys::{Client, HostKey, HostKeyOwner};
 pub use login_attempts::Attempts;

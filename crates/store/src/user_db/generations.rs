@@ -415,11 +415,17 @@ fn from_row(row: &Row) -> Result<Generation> {
 }
 
 impl CollectionState {
+    /// Whether there is nothing but what a fresh client has, made here, and no device has it.
+    pub fn is_untouched(&self) -> bool {
+        let untouched = |current: &Current| current.stamps.modified == current.stamps.schema_modified;
+        self.awaits_first_device && self.current.as_ref().is_some_and(untouched)
+    }
+
     /// The stamps to announce: those of the current generation, or those of an account without data.
     pub fn stamps(&self) -> Stamps {
         match &self.current {
-            Some(current) => current.stamps,
-            None => Stamps { schema_modified: self.empty_schema_modified, ..Stamps::default() },
+            Some(current) if !self.is_untouched() => current.stamps,
+            _ => Stamps { schema_modified: self.empty_schema_modified, ..Stamps::default() },
         }
     }
 }

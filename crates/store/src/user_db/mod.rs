@@ -4,6 +4,7 @@
 //! state of that moment; whoever writes to a collection holds it.
 
 pub mod check;
+mod edits;
 pub mod generations;
 pub mod media;
 mod migrations;
@@ -13,8 +14,9 @@ pub mod staging;
 pub mod state;
 mod totals;
 
+pub use edits::Occupied;
 pub use generations::{Generation, GenerationState};
-pub use state::{CollectionState, Counts, Current, Locked};
+pub use state::{CollectionState, Counts, Current, Locked, MADE_HERE};
 pub use totals::Totals;
 
 use crate::engine::{ConnectTo, Db};

@@ -44,6 +44,8 @@ pub struct CollectionState {
     /// The schema stamp under which a client was seen to be ahead of us, or 0.
     pub ahead_schema_modified: i64,
     pub media_usn: i32,
+    /// No device has synced with what is stored: it was all made from elsewhere, to be joined by the first one.
+    pub awaits_first_device: bool,
 }
 
 /// A locked collection. The lock is held until the transaction ends.
@@ -52,9 +54,12 @@ pub struct Locked {
     pub state: CollectionState,
 }
 
+/// The origin of a generation that was not made by a client.
+pub const MADE_HERE: &str = "made here";
+
 /// Joined as `c`, `g`, `m`: see [`UserDb::state`].
 const COLUMNS: &str = "c.empty_schema_modified, c.ahead_schema_modified, m.usn, g.number, g.schema_name, g.state, g.crt, g.modified, \
-     g.schema_modified, g.usn, g.last_sync, g.scheduler_version, g.creation_offset, g.notes, g.cards, g.revlog, g.notetypes, g.decks, g.presets";
+     g.schema_modified, g.usn, g.last_sync, g.scheduler_version, g.creation_offset, g.notes, g.cards, g.revlog, g.notetypes, g.decks, g.presets, g.origin";
 const FROM: &str = "FROM {s}.collections c LEFT JOIN {s}.generations g ON g.account = c.account AND g.number = c.generation \
      LEFT JOIN {s}.media_state m ON m.account = c.account WHERE c.account = ?";
 
@@ -196,9 +201,11 @@ fn from_row(account: i64, row: &Row) -> Result<CollectionState> {
             },
         }),
     };
+    let awaits_first_device = row.opt_text(19)?.as_deref() == Some(MADE_HERE) && current.as_ref().is_some_and(|c| c.stamps.usn == 0);
     Ok(CollectionState {
         account,
         current,
+        awaits_first_device,
         empty_schema_modified: row.int(0)?,
         ahead_schema_modified: row.int(1)?,
         media_usn: row.opt_int(2)?.map_or(Ok(0), i32::try_from).map_err(|_| StoreError::Internal("media usn out of range".into()))?,
