@@ -6,6 +6,7 @@
 
 use super::error::SyncError;
 use super::upload::Refusal;
+use crate::actions::edit_collection::adopt;
 use crate::actions::load_collection::{LEASE, check_and_load, keep_lease, load};
 use crate::app::App;
 use crate::metrics::{IMPORTS, STAGES};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use store::user_db::generations::{NewGeneration, Switched};
-use store::user_db::{Counts, Current, GenerationState};
+use store::user_db::{Counts, Current, GenerationState, MADE_HERE};
 use tempfile::NamedTempFile;
 
 /// An uploaded file that has been found to be a collection. Whether it is damaged has not been looked at.
@@ -74,6 +75,8 @@ pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
         lost = keep_lease(app, &new) => Err(lost),
     };
     let current = loaded.map_err(|e| e.to_string())?;
+    let made_here = replaced(app, new.account).await?;
+    let current = merged(app, new.account, made_here.as_ref(), current).await.map_err(|e| e.reason())?;
     if app.user.end_import(&new, &current).await.map_err(|e| e.to_string())? {
         remove(&path);
         tracing::info!(account = new.account, number = new.number, counts = ?current.counts, "import finished");
@@ -101,6 +104,8 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
 async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> Result<(), Refusal> {
     let now = app.clock.now_ms();
     let new = app.user.begin_generation(upload.account, "upload", now, now + LEASE.as_millis() as i64).await?;
+    // Nobody writes to it any more while we load, and if somebody has just done, the switch is refused.
+    let made_here = adopt::waiting(app.user.state(upload.account).await?.as_ref());
     let mut loading = std::pin::pin!(async { check_and_load(app, &upload.file, &new).await.map_err(Refusal::from) });
     let mut lease = std::pin::pin!(async { Refusal::from(keep_lease(app, &new).await) });
     let deadline = tokio::time::sleep_until((upload.received + app.answer_import_after).into());
@@ -110,7 +115,7 @@ async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> R
         () = deadline => None,
     };
     let outcome = match early {
-        Some(loaded) => finish_quickly(app, upload, &new, loaded).await,
+        Some(loaded) => finish_quickly(app, upload, &new, loaded, made_here.as_ref()).await,
         None => {
             // Made safe while the load goes on.
             let safe = async {
@@ -123,7 +128,7 @@ async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> R
             let both = async { tokio::try_join!(safe, async { Ok((&mut loading).await) }) };
             tokio::select! {
                 both = both => match both {
-                    Ok(((), loaded)) => finish_import(app, upload, &new, loaded).await,
+                    Ok(((), loaded)) => finish_import(app, upload, &new, loaded, made_here.as_ref()).await,
                     Err(e) => Err(e),
                 },
                 lost = &mut lease => Err(lost),
@@ -138,21 +143,56 @@ async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> R
 }
 
 /// The usual end: everything is loaded before the client has to be answered.
-async fn finish_quickly(app: &App, upload: &Upload, new: &NewGeneration, loaded: Result<Current, Refusal>) -> Result<(), Refusal> {
-    let current = loaded?;
+async fn finish_quickly(
+    app: &App,
+    upload: &Upload,
+    new: &NewGeneration,
+    loaded: Result<Current, Refusal>,
+    made_here: Option<&Current>,
+) -> Result<(), Refusal> {
+    let current = merged(app, upload.account, made_here, loaded?).await?;
     done(app.user.switch(new, &current, app.clock.now_ms()).await)?;
     log_end(upload, &current);
     Ok(())
 }
 
 /// The end of an import that was answered before it was over.
-async fn finish_import(app: &App, upload: &Upload, new: &NewGeneration, loaded: Result<Current, Refusal>) -> Result<(), Refusal> {
-    let current = loaded?;
+async fn finish_import(
+    app: &App,
+    upload: &Upload,
+    new: &NewGeneration,
+    loaded: Result<Current, Refusal>,
+    made_here: Option<&Current>,
+) -> Result<(), Refusal> {
+    let current = merged(app, upload.account, made_here, loaded?).await?;
     if app.user.end_import(new, &current).await? {
         remove(&kept_file(app, new));
     }
     log_end(upload, &current);
     Ok(())
+}
+
+/// The first device of an account joins what was made there before.
+async fn merged(app: &App, account: i64, made_here: Option<&Current>, uploaded: Current) -> Result<Current, Refusal> {
+    let Some(made_here) = made_here else { return Ok(uploaded) };
+    let joined = adopt::adopt(app, account, made_here, uploaded).await;
+    joined.map_err(|e| SyncError::unavailable(format!("joining what was made before the first device: {e}")).into())
+}
+
+/// What an import that is taken over has replaced, if that was made here.
+async fn replaced(app: &App, account: i64) -> Result<Option<Current>, String> {
+    let generations = app.user.generations(account).await.map_err(|e| e.to_string())?;
+    let last = generations.into_iter().filter(|g| g.state == GenerationState::Kept).max_by_key(|g| g.replaced);
+    let last = last.filter(|g| g.origin == MADE_HERE && g.stamps.usn == 0 && g.stamps.modified != g.stamps.schema_modified);
+    Ok(last.map(|g| Current {
+        number: g.number,
+        schema: g.schema,
+        state: g.state,
+        stamps: g.stamps,
+        scheduler_version: 2,
+        creation_offset: true,
+        counts: g.counts,
+    }))
 }
 
 fn log_end(upload: &Upload, current: &Current) {

@@ -219,3 +219,32 @@ async fn notes_are_changed_and_deleted_with_their_cards() {
     assert!(findings.is_empty(), "{findings:?}");
     server.end().await;
 }
+
+#[tokio::test]
+async fn the_first_device_joins_what_was_made_before() {
+    let server = TestServer::new().await;
+    let device = server.device("ann").await;
+    let account = server.account("ann").await;
+    let mut cloze = note("Lang", &["{{c2::x}}", ""], &[]);
+    cloze.notetype = NotetypeRef::Name("Cloze".into());
+    let added = edit(&server.app, account, &add(vec![note("Lang::Ja", &["here", "b"], &["made"]), cloze])).await.unwrap();
+    assert_eq!(added.len(), 2);
+    let meta = device.meta().await;
+    assert_eq!((&meta["empty"], &meta["usn"]), (&json!(true), &json!(0)), "a device with cards may upload without asking");
+    assert_eq!(device.upload(&collection(Schema::V18, 2, NOW + 5)).await, "OK");
+    let meta = device.meta().await;
+    assert_eq!((&meta["mod"], &meta["scm"], &meta["usn"]), (&json!(NOW + 6), &json!(NOW + 5), &json!(1)), "so a normal sync follows");
+    device.start(1).await;
+    let changes = device.json("sync/applyChanges", json!({"changes": {"models": [], "decks": [[], []], "tags": []}})).await;
+    assert_eq!((&changes["models"], &changes["tags"]), (&json!([]), &json!(["made"])), "the stock notetypes are the same");
+    let chunk = device.json("sync/chunk", json!({})).await;
+    let ords: Vec<i64> = chunk["cards"].as_array().unwrap().iter().map(|card| card[3].as_i64().unwrap()).collect();
+    assert_eq!((chunk["notes"].as_array().unwrap().len(), ords), (2, vec![0, 1]));
+    device.json("sync/applyChunk", json!({"chunk": {"done": true}})).await;
+    let sanity = device.json("sync/sanityCheck2", json!({"client": [[0, 0, 0], 4, 4, 0, 0, 6, 3, 1]})).await;
+    assert_eq!(sanity["status"], "ok");
+    device.json("sync/finish", json!({})).await;
+    let (findings, _) = server.check(false).await;
+    assert!(findings.is_empty(), "{findings:?}");
+    server.end().await;
+}

@@ -31,6 +31,11 @@ impl Collection<'_> {
         self.ids("SELECT id FROM {c}.notes ORDER BY id", vec![]).await
     }
 
+    /// Identities of all notes.
+    pub async fn guids(&self) -> Result<Vec<String>> {
+        self.query("SELECT guid FROM {c}.notes", vec![]).await?.iter().map(|row| row.text(0)).collect()
+    }
+
     /// Ids of the notes of a notetype.
     pub async fn notes_of_notetype(&self, notetype: i64) -> Result<Vec<i64>> {
         self.ids("SELECT id FROM {c}.notes WHERE mid = ? ORDER BY id", params![notetype]).await

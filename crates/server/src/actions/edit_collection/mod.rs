@@ -5,6 +5,7 @@
 //! stays the newer side, and its configuration is not overwritten. A change to the configuration, or one that needs a one-way sync, takes
 //! the time of now instead.
 
+pub mod adopt;
 pub mod cards;
 pub mod config;
 pub mod decks;
