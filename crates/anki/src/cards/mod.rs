@@ -35,9 +35,9 @@ impl CardRules {
     /// # Errors
     /// When its JSON is not that of a notetype, which what is stored always is.
     pub fn new(notetype: &Notetype) -> Result<Self, SchemaError> {
-        let object: serde_json::Map<String, serde_json::Value> =
+        let mut object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(&notetype.json).map_err(|e| SchemaError::new("", e.to_string()))?;
-        let typed = typed::read(&mut object.clone())?;
+        let typed = typed::read(&mut object)?;
         Ok(Self {
             cloze: typed.config.kind == 1,
             field_names: typed.fields.into_iter().map(|(name, _)| name).collect(),

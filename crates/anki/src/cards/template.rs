@@ -38,8 +38,7 @@ impl Template {
         let mut parts = Vec::new();
         let mut open: Vec<&str> = Vec::new();
         let mut rest = text;
-        loop {
-            let Some(at) = rest.find(start) else { break };
+        while let Some(at) = rest.find(start) {
             let comment = rest.find("<!--").filter(|comment| *comment < at);
             if let Some(comment) = comment {
                 // A comment without an end is text.
