@@ -274,7 +274,7 @@ fn data(card: &Card) -> Map<String, Value> {
 fn forget_memory(card: &mut Card, with_position: bool) {
     let mut object = data(card);
     let before = object.len();
-    object.retain(|key, _| !matches!(key.as_str(), "s" | "d" | "dr" | "decay" | "lrt") && !(with_position && key == "pos"));
+    object.retain(|key, _| !(matches!(key.as_str(), "s" | "d" | "dr" | "decay" | "lrt") || with_position && key == "pos"));
     if object.len() != before {
         card.data = Value::from(object).to_string();
     }

@@ -47,6 +47,7 @@ impl Problem {
         Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they have, numbers and texts")]
     pub fn not_found(what: &'static str, which: impl ToString) -> Self {
         Self::NotFound { what, which: which.to_string() }
     }

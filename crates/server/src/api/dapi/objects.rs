@@ -33,7 +33,7 @@ pub async fn objects(app: &App, account: i64, which: Objects) -> Result<String, 
     for (id, json) in rows {
         by_id.insert(id, RawValue::from_string(json).map_err(|e| StoreError::Internal(format!("stored object: {e}")))?);
     }
-    let list = || (json!({"count": by_id.len()}), by_id.values().collect::<Vec<_>>());
+    let list = || (json!({"count": by_id.len()}), by_id.values().map(|object| &**object).collect::<Vec<_>>());
     match which {
         Objects::Decks => text(&BTreeMap::from([("decks", &by_id)])),
         Objects::Presets => text(&BTreeMap::from([("decks_conf", &by_id)])),
@@ -59,14 +59,14 @@ pub async fn tags(app: &App, account: i64) -> Result<Value, Refusal> {
 #[derive(Serialize)]
 struct DeckList<'a> {
     pagination: Value,
-    decks: Vec<&'a Box<RawValue>>,
+    decks: Vec<&'a RawValue>,
 }
 
 #[derive(Serialize)]
 struct PresetList<'a> {
     pagination: Value,
     #[serde(rename = "decksConf")]
-    presets: Vec<&'a Box<RawValue>>,
+    presets: Vec<&'a RawValue>,
 }
 
 fn text(value: &impl Serialize) -> Result<String, Refusal> {
