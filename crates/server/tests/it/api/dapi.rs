@@ -62,7 +62,7 @@ async fn objects_of_both_layouts_before_any_sync() {
     assert_eq!(get("/djs/dapi/decksConf").await["decks_conf"]["1"]["name"], "Default");
     let models = get("/djs/dapi/models").await["models"].as_object().unwrap().clone();
     assert_eq!(models.len(), 6);
-    assert!(models.iter().all(|(id, model)| model["id"].to_string() == *id));
+    assert!(models.iter().all(|(id, model)| model["id"].as_i64() == id.parse().ok()));
     assert_eq!(get("/djs/dapi/tags").await, json!({"tags": []}));
     let list = get("/api/v1/decks").await;
     assert_eq!((&list["pagination"]["count"], &list["decks"][0]["id"]), (&json!(1), &json!(1)));
