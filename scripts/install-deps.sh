@@ -31,6 +31,13 @@ fi
 if [[ ${1:-} == test ]] && ! has_mariadb; then
     packages+=(mariadb-server-core mariadb-client-core)
 fi
+# `djankiserv doctor` is tested with a real proxy that is set up wrongly.
+if [[ ${1:-} == test ]] && ! PATH=$PATH:/usr/sbin command -v nginx >/dev/null; then
+    packages+=(nginx-light)
+fi
+if [[ ${1:-} == test ]] && ! command -v openssl >/dev/null; then
+    packages+=(openssl)
+fi
 # The web pages are tested in a real browser; a letter without a font is an empty box.
 if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
     packages+=(chromium fonts-dejavu-core)

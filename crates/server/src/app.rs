@@ -98,6 +98,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))
+        .route("/health/probe", axum::routing::post(http::probe::probe))
         .merge(api::routes())
         .merge(surfaces.clone())
         .nest("/djs", surfaces)

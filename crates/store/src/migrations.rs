@@ -14,11 +14,13 @@ pub struct Step {
 
 /// Runs the steps of `part` that have not been run yet, in order, and answers how many those were.
 ///
-/// Processes that start at the same time wait for each other: a row is locked on one connection while the steps run on another.
+/// Processes that start at the same time wait for each other: a row is locked on one connection while the steps run on another. Processes
+/// of the version before may go on meanwhile and afterwards: a program that knows at least the first `oldest` steps works with the tables
+/// that all of `steps` make. That number is kept beside the steps, for programs that find more steps than they know.
 ///
 /// # Errors
-/// [`StoreError::Internal`] when the tables were made by a newer version than this one.
-pub async fn run(db: &Db, part: &str, steps: &[Step], now_ms: i64) -> Result<usize> {
+/// [`StoreError::Internal`] when the tables were made by a version that this one is too old for.
+pub async fn run(db: &Db, part: &str, steps: &[Step], oldest: usize, now_ms: i64) -> Result<usize> {
     db.script("CREATE TABLE IF NOT EXISTS {s}.migrations (part KEY_T NOT NULL, number INTEGER NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (part, number))")
         .await
         .or_else(|e| if matches!(e, StoreError::AlreadyExists(_)) { Ok(()) } else { Err(e) })?;
@@ -33,11 +35,29 @@ pub async fn run(db: &Db, part: &str, steps: &[Step], now_ms: i64) -> Result<usi
     let done = db.query("SELECT number FROM {s}.migrations WHERE part = ? ORDER BY number", params![part]).await?;
     let newest = done.last().map_or(Ok(0), |row| row.int(0))?;
     let newest = usize::try_from(newest).unwrap_or(0);
+    let floor = format!("{part}.oldest");
+    let kept_floor = db.query("SELECT number FROM {s}.migrations WHERE part = ? ORDER BY number", params![floor.as_str()]).await?;
+    let kept_floor = kept_floor.last().map(|row| row.int(0)).transpose()?;
     if newest > steps.len() {
+        lock.rollback().await?;
+        if kept_floor.is_some_and(|oldest| steps.len() as i64 >= oldest) {
+            tracing::warn!(
+                part,
+                newest,
+                known = steps.len(),
+                "a newer version has changed the tables; this one can go on for the time of an update"
+            );
+            return Ok(0);
+        }
         return Err(StoreError::Internal(format!(
             "the {part} tables are at step {newest}, this version knows {}: run the newer version",
             steps.len()
         )));
+    }
+    // First, so that a program of before never finds steps without it.
+    if kept_floor.is_none_or(|kept| kept < oldest as i64) {
+        let row = db.execute("INSERT INTO {s}.migrations (part, number, applied) VALUES (?, ?, ?)", params![floor, oldest as i64, now_ms]);
+        row.await?;
     }
     for (index, step) in steps.iter().enumerate().skip(newest) {
         db.script(step.sql).await?;

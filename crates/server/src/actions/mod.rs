@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod api_tokens;
 pub mod check;
 pub mod collection_file;
+pub mod doctor;
 pub mod edit_collection;
 pub mod export;
 pub mod import;

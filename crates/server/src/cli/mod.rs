@@ -8,6 +8,7 @@ mod config;
 mod connections;
 mod createsuperuser;
 mod database;
+mod doctor;
 mod export;
 mod housekeeping;
 mod import;
@@ -61,6 +62,7 @@ enum Command {
     #[command(subcommand)]
     Import(import::Command),
     Check(check::Args),
+    Doctor(doctor::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
     Config(config::Command),
@@ -109,6 +111,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
     runtime.enable_all().build()?.block_on(async {
         let done = match command {
             Command::Check(args) => return check::run(config, &args).await,
+            Command::Doctor(args) => return doctor::run(&config, args).await,
             Command::Serve(args) => serve::run(config, &args).await,
             Command::Migrate(args) => migrate::run(&config, &args).await,
             Command::User(command) => user::run(&config, command).await,

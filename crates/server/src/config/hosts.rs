@@ -89,6 +89,11 @@ impl TrustedProxies {
         networks.collect::<Option<Vec<_>>>().map(Self)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the peer is one of them. An IPv4 peer of an IPv6 socket is recognised as IPv4.
     pub fn contain(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();

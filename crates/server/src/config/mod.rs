@@ -43,6 +43,8 @@ pub struct Config {
     pub login: LoginLimits,
     /// How many daily dumps of the embedded database are kept.
     pub dumps_kept: usize,
+    /// Files that secrets were read from.
+    pub secret_files: Vec<PathBuf>,
     /// What to tell the administrator about variables that do nothing.
     pub warnings: Vec<String>,
     /// Every setting as it is in force, for `config show`.
@@ -126,6 +128,7 @@ impl Config {
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
+        let secret_files = reader.secret_files();
         let (shown, errors) = reader.finish();
         let config = || {
             Some(Self {
@@ -142,6 +145,7 @@ impl Config {
                 limits: limits?,
                 login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
+                secret_files,
                 warnings: source::warnings(source),
                 shown,
             })

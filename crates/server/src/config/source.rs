@@ -4,6 +4,7 @@
 use super::secret::{MASK, Secret};
 use super::settings::{self, Setting, WITHOUT_MEANING};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,13 +90,15 @@ pub(super) struct Reader<'a> {
     source: &'a Source,
     errors: Vec<SettingError>,
     shown: Vec<Shown>,
+    /// Files that secrets were read from.
+    secret_files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
         let errors =
             source.unreadable.iter().map(|name| SettingError { name: name.clone(), problem: "is not UTF-8 text".into() }).collect();
-        Self { source, errors, shown: Vec::new() }
+        Self { source, errors, shown: Vec::new(), secret_files: Vec::new() }
     }
 
     /// Notes that a setting cannot be used.
@@ -152,6 +155,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        self.secret_files.clone()
+    }
+
     pub(super) fn finish(self) -> (Vec<Shown>, Vec<SettingError>) {
         (self.shown, self.errors)
     }
@@ -170,7 +177,10 @@ impl<'a> Reader<'a> {
             (Some(_), None) if setting.secret => self.source.vars.get(setting.name).cloned(),
             (direct, None) => direct.map(str::to_owned),
             (None, Some(path)) => match std::fs::read_to_string(path) {
-                Ok(text) if !text.trim().is_empty() => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
+                Ok(text) if !text.trim().is_empty() => {
+                    self.secret_files.push(path.into());
+                    Some(text.trim_end_matches(['\n', '\r']).to_owned())
+                }
                 Ok(_) => {
                     self.errors.push(SettingError { name: file_name, problem: format!("the file {path} is empty") });
                     None

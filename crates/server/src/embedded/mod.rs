@@ -104,6 +104,11 @@ impl Embedded {
         Ok(Self { cluster, max_connections, hold: Hold::Owner { supervisor, dumps, role, _lock: lock } })
     }
 
+    /// Whether another process runs it.
+    pub fn is_joined(&self) -> bool {
+        matches!(self.hold, Hold::User(_))
+    }
+
     /// How to connect. Main and user database are the same.
     pub fn connect_to(&self) -> ConnectTo {
         self.cluster.connect_to(self.max_connections)

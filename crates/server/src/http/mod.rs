@@ -8,6 +8,7 @@ pub mod health;
 pub mod hosts;
 pub mod not_found;
 pub mod peer;
+pub mod probe;
 pub mod request_id;
 pub mod site;
 pub mod surface;

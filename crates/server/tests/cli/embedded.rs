@@ -116,3 +116,22 @@ fn a_dump_brings_everything_back() {
     assert!(folder.run(&["user", "list"]).expect_success().stdout.contains("ann"));
     folder.run_with_password(&["user", "add", "bob"], "pw");
 }
+
+#[test]
+fn the_doctor_looks_at_the_embedded_database_and_leaves_it_as_it_was() {
+    let folder = Folder::new("doctor");
+    let found = folder.run(&["doctor"]).stdout;
+    assert!(found.contains("it has not been made yet"), "{found}");
+    assert!(!folder.path().join("postgres").exists(), "nothing is made by looking");
+    folder.run(&["migrate"]).expect_success();
+    let found = folder.run(&["doctor", "--json"]).expect_success().stdout;
+    for part in ["it was started to look at it", "commits wait for the disk", "the user tables are up to date", "there is no dump"] {
+        assert!(found.contains(part), "{part} in {found}");
+    }
+    assert_eq!(folder.postmaster(), None);
+    folder.run(&["database", "dump"]).expect_success();
+    let server = folder.serve();
+    let found = folder.run(&["doctor"]).expect_success().stdout;
+    assert!(found.contains("it runs, with the server") && found.contains("the newest dump is of"), "{found}");
+    assert_eq!(server.stop("TERM"), Some(0));
+}

@@ -135,6 +135,38 @@ impl Admin {
         self.at(database.engine).script(&sql).await.unwrap();
     }
 
+    /// The address of somebody who may read and write a database, but not make anything there.
+    pub async fn url_without_rights(&self, database: &Database) -> String {
+        let (admin, name) = (self.at(database.engine), &database.name);
+        if database.engine == Engine::Mysql {
+            admin.script(&format!("REVOKE CREATE ON `djs\\_%`.* FROM '{name}'@'%'")).await.unwrap();
+            return database.url();
+        }
+        admin.script(&format!("CREATE ROLE {name}_guest LOGIN")).await.unwrap();
+        let url = database.url();
+        assert!(url.contains("user=postgres"), "{url}");
+        url.replace("user=postgres", &format!("user={name}_guest"))
+    }
+
+    /// Removes what that has made. What was revoked goes with the account.
+    pub async fn end_without_rights(&self, database: &Database) {
+        if database.engine == Engine::Postgres {
+            self.at(database.engine).script(&format!("DROP ROLE {}_guest", database.name)).await.unwrap();
+        }
+    }
+
+    /// Makes a database anew. Whoever is connected to it loses that.
+    pub async fn empty(&self, database: &Database) {
+        let (admin, name) = (self.at(database.engine), &database.name);
+        if database.engine == Engine::Postgres {
+            admin.script(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+            admin.script(&format!("CREATE DATABASE {name}")).await.unwrap();
+        } else {
+            // Rights are kept.
+            admin.script(&format!("DROP DATABASE {name}; CREATE DATABASE {name}")).await.unwrap();
+        }
+    }
+
     /// Whether somebody waits for a row's lock in the database.
     pub async fn is_lock_awaited(&self, database: &Database) -> bool {
         let sql = match database.engine {

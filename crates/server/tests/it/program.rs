@@ -4,7 +4,7 @@ use crate::support::{PASSWORD, TestServer};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-fn program(server: &TestServer, arguments: &[&str]) -> Command {
+pub fn program(server: &TestServer, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_djankiserv"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).args(arguments);
     command.env("DJANKISERV_DATA_ROOT", server.app.config.data_root.path());

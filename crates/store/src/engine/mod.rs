@@ -11,6 +11,7 @@
 
 mod connect_to;
 mod decode;
+pub mod examine;
 mod kind;
 mod mysql;
 mod postgres;

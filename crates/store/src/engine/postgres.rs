@@ -1,5 +1,7 @@
 //! PostgreSQL: all that is particular to it.
 
+pub(super) mod examine;
+
 use super::table::{Index, Kind, Table};
 use super::usage::{PoolUse, Takes};
 use super::value::{escape_text, unescape_text};
@@ -52,17 +54,7 @@ pub(super) struct Row(tokio_postgres::Row);
 
 impl Pool {
     pub(super) async fn connect(to: &ConnectTo) -> Result<Self> {
-        let mut config = tokio_postgres::Config::new();
-        match &to.host {
-            Host::Tcp(host) => config.host(host),
-            Host::Socket(folder) => config.host_path(folder),
-        };
-        config.port(to.port).user(&to.user).dbname(&to.database).application_name("djankiserv");
-        config.connect_timeout(PATIENCE);
-        if let Some(password) = &to.password {
-            config.password(password);
-        }
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = Manager::from_config(config(to), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(to.max_connections)
             // The one used last: its backend has in memory what the next request is likely to need.
@@ -172,6 +164,20 @@ impl Pool {
     pub(super) fn usage(&self) -> PoolUse {
         self.takes.with(&self.inner.status())
     }
+}
+
+fn config(to: &ConnectTo) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    match &to.host {
+        Host::Tcp(host) => config.host(host),
+        Host::Socket(folder) => config.host_path(folder),
+    };
+    config.port(to.port).user(&to.user).dbname(&to.database).application_name("djankiserv");
+    config.connect_timeout(PATIENCE);
+    if let Some(password) = &to.password {
+        config.password(password);
+    }
+    config
 }
 
 impl Connection {

@@ -2,6 +2,9 @@
 
 use crate::migrations::Step;
 
+/// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
+pub(super) const OLDEST: usize = 1;
+
 pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }];
 
 const FIRST: &str = "

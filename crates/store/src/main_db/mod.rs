@@ -29,6 +29,17 @@ pub struct MainDb {
     installation: std::sync::Arc<str>,
 }
 
+/// The parts of the tables, and how many steps this version knows of each.
+pub fn steps() -> Vec<(&'static str, usize)> {
+    vec![("main", migrations::STEPS.len())]
+}
+
+/// Brings the tables to an earlier version's step only. For tests of updates.
+pub async fn migrate_to(db: &Db, step: usize, now_ms: i64) -> Result<usize> {
+    let steps = migrations::STEPS.get(..step).unwrap_or(migrations::STEPS);
+    crate::migrations::run(db, "main", steps, migrations::OLDEST.min(step), now_ms).await
+}
+
 impl MainDb {
     /// Connects and brings the tables up to date. `new_installation` becomes the installation's id if it has none yet; it should be random
     /// and must begin with hexadecimal digits, as names of schemas are made from it.
@@ -37,7 +48,7 @@ impl MainDb {
     /// [`StoreError::Unavailable`] when the server cannot be reached, [`StoreError::Internal`] when the tables are of a newer version.
     pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
-        crate::migrations::run(&db, "main", migrations::STEPS, now_ms).await?;
+        crate::migrations::run(&db, "main", migrations::STEPS, migrations::OLDEST, now_ms).await?;
         let installation = match installation(&db).await? {
             Some(installation) => installation,
             None => {

@@ -120,6 +120,13 @@ impl UserDb {
         Ok(NewGeneration { account, number, schema, created: now_ms, base })
     }
 
+    /// The versions of the tables of current and kept collections, with the number of collections of each.
+    pub async fn table_versions(&self) -> Result<Vec<(i64, i64)>> {
+        let sql = "SELECT schema_version, COUNT(*) FROM {s}.generations WHERE state <> 'dropping' GROUP BY schema_version ORDER BY schema_version";
+        let rows = self.db.query(sql, vec![]).await?;
+        rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+    }
+
     /// Prolongs the lease of a generation that is still being loaded. False when it is not ours any more.
     pub async fn extend_lease(&self, new: &NewGeneration, lease_until: i64) -> Result<bool> {
         let changed = self

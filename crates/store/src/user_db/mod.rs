@@ -36,6 +36,17 @@ pub struct UserDb {
     media: Arc<Queue>,
 }
 
+/// The parts of the tables, and how many steps this version knows of each.
+pub fn steps() -> Vec<(&'static str, usize)> {
+    vec![("user", migrations::STEPS.len())]
+}
+
+/// Brings the tables to an earlier version's step only. For tests of updates.
+pub async fn migrate_to(db: &Db, step: usize, now_ms: i64) -> Result<usize> {
+    let steps = migrations::STEPS.get(..step).unwrap_or(migrations::STEPS);
+    crate::migrations::run(db, "user", steps, migrations::OLDEST.min(step), now_ms).await
+}
+
 impl UserDb {
     /// Connects, brings the shared tables up to date, and makes sure that both databases belong together.
     ///
@@ -43,7 +54,7 @@ impl UserDb {
     /// [`StoreError::Internal`] when this database belongs to another installation than `installation`, the id in the main database.
     pub async fn open(to: &ConnectTo, installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
-        crate::migrations::run(&db, "user", migrations::STEPS, now_ms).await?;
+        crate::migrations::run(&db, "user", migrations::STEPS, migrations::OLDEST, now_ms).await?;
         let insert = "INSERT INTO {s}.user_installation (id, installation) VALUES (1, ?)";
         match db.execute(insert, params![installation]).await {
             Ok(_) | Err(StoreError::AlreadyExists(_)) => {}

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod error;
+pub(super) mod examine;
 mod load;
 mod pool;
 mod row;

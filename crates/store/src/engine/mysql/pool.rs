@@ -24,17 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SURELY_ALIVE: Duration = Duration::from_millis(10);
 /// What each connection is told first. Strict, so that nothing is cut off or clamped; READ COMMITTED, so that a statement after the one
 /// that took a lock sees what the lock waited for. MySQL alone would wait for a table's lock for a year.
-const SESSION_SETTINGS: &str = "SET NAMES utf8mb4; SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+pub(super) const SESSION_SETTINGS: &str = "SET NAMES utf8mb4; SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
      SESSION default_storage_engine = InnoDB, SESSION innodb_lock_wait_timeout = 10, SESSION lock_wait_timeout = 10, \
      SESSION wait_timeout = 3600; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// MariaDB ends abandoned transactions by itself; MySQL has to rely on the connection being closed.
-const MARIADB_SETTINGS: &str = "; SET SESSION idle_transaction_timeout = 60";
+pub(super) const MARIADB_SETTINGS: &str = "; SET SESSION idle_transaction_timeout = 60";
 /// Statements that stay prepared: those that ask for texts in the shared tables.
 const PREPARED: usize = 64;
 /// Most bytes of a row that we read: the most that the protocol knows.
 const LARGEST_ANSWER: usize = 1 << 30;
 /// Below this limit on packets, notes of some megabytes do not fit.
-const SMALL_PACKET: usize = 32 << 20;
+pub(super) const SMALL_PACKET: usize = 32 << 20;
 
 #[derive(Clone)]
 pub struct Pool {
@@ -222,7 +222,7 @@ impl Drop for Held {
     }
 }
 
-fn options(to: &ConnectTo) -> Opts {
+pub(super) fn options(to: &ConnectTo) -> Opts {
     let builder = OptsBuilder::default().user(Some(&to.user)).pass(to.password.as_ref()).db_name(Some(&to.database));
     let builder = match &to.host {
         Host::Tcp(host) => builder.ip_or_hostname(host).tcp_port(to.port),
@@ -234,6 +234,11 @@ fn options(to: &ConnectTo) -> Opts {
     let builder = builder.max_allowed_packet(Some(LARGEST_ANSWER));
     // An UPDATE counts the rows that it finds, changed or not, as on PostgreSQL.
     builder.client_found_rows(true).prefer_socket(false).stmt_cache_size(PREPARED).into()
+}
+
+/// The oldest version that we work with.
+pub(super) fn oldest(is_mariadb: bool) -> (u16, u16, u16) {
+    if is_mariadb { (10, 6, 0) } else { (8, 0, 17) }
 }
 
 /// What the server says of itself.
@@ -249,7 +254,7 @@ impl Server {
         let row: Option<(String, String, String, String)> = conn.query_first(sql).await.map_err(error)?;
         let (version, packet, has_binlog, flush) = row.ok_or_else(|| StoreError::Internal("the server tells nothing of itself".into()))?;
         let is_mariadb = version.contains("MariaDB");
-        let oldest = if is_mariadb { (10, 6, 0) } else { (8, 0, 17) };
+        let oldest = oldest(is_mariadb);
         if conn.server_version() < oldest {
             let (name, (major, minor, patch)) = (if is_mariadb { "MariaDB" } else { "MySQL" }, oldest);
             return Err(StoreError::Internal(format!("the server is {name} {version}; {major}.{minor}.{patch} or later is needed")));
