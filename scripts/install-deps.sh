@@ -46,6 +46,12 @@ if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>
     packages+=(python3 python3-venv)
 fi
 
+# For the commands of the documentation, and for certificates.
+for program in curl openssl; do
+    if [[ ${1:-} == test ]] && ! command -v "$program" >/dev/null; then
+        packages+=("$program")
+    fi
+done
 # To make the Debian package, where there are such packages.
 if [[ ${1:-} == test ]] && command -v dpkg >/dev/null && ! command -v dpkg-shlibdeps >/dev/null; then
     packages+=(dpkg-dev)
