@@ -4,6 +4,7 @@
 //! (which generation of a collection is current, running syncs, media) and, in [`collection`], one schema per collection.
 
 pub mod collection;
+pub mod django;
 pub mod engine;
 mod error;
 pub mod main_db;

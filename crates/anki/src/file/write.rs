@@ -280,6 +280,21 @@ impl FileWriter {
         self.sqlite.close().map_err(|(_, error)| FileError::Write(error))
     }
 
+    /// Finishes a file of schema 11 with the columns `conf`, `models`, `decks`, `dconf` and `tags` as they are, instead of what was put.
+    /// [`super::CollectionFile`] reads them as it does those of any file.
+    ///
+    /// # Errors
+    /// As [`FileWriter::finish`], and for another schema.
+    pub fn finish_with_columns(mut self, json: [String; 5]) -> Result<(), FileError> {
+        if self.schema != Schema::V11 {
+            return Err(FileError::Io(std::io::Error::other("only schema 11 has these columns")));
+        }
+        // The closing bracket is added again.
+        let [conf, models, decks, dconf, tags] = json.map(|text| text.trim_end().strip_suffix('}').unwrap_or(&text).to_owned());
+        self.columns = Columns { conf, models, decks, dconf, tags };
+        self.finish()
+    }
+
     fn insert(&self, statement: &str, values: impl rusqlite::Params) -> Result<(), FileError> {
         let mut statement = self.sqlite.prepare_cached(statement).map_err(FileError::Write)?;
         statement.execute(values).map(drop).map_err(FileError::Write)

@@ -104,14 +104,16 @@ pub async fn write(tx: &Tx, current: &Current, schema: Schema, path: &Path) -> R
     }
 }
 
-enum Lot {
+/// Rows on their way to the writer.
+pub(super) enum Lot {
     Notes(Vec<Note>),
     Cards(Vec<Card>),
     Reviews(Vec<Review>),
     End,
 }
 
-async fn hand_over<R>(
+/// Collects rows into lots.
+pub(super) async fn hand_over<R>(
     sender: &mpsc::Sender<Lot>,
     rows: impl Stream<Item = store::Result<R>>,
     bytes: impl Fn(&R) -> usize,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api_tokens;
+pub mod backup;
 pub mod check;
 pub mod collection_file;
 pub mod doctor;

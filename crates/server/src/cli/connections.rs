@@ -1,14 +1,17 @@
 //! Accepts connections and serves them, until told to stop.
 
+use crate::http::site::OverTls;
+use crate::http::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +30,8 @@ const PATIENCE_WITH_REQUESTS: Duration = Duration::from_secs(20);
 const PATIENCE_WITH_IDLE: Duration = Duration::from_secs(1);
 /// How often it is looked whether all connections have ended.
 const LOOK: Duration = Duration::from_millis(20);
+/// A client that has not said what TLS needs by then is not one.
+const PATIENCE_WITH_HANDSHAKE: Duration = Duration::from_secs(20);
 /// After a failure to accept, such as too many open files.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -34,8 +39,14 @@ const BREATH: Duration = Duration::from_millis(100);
 ///
 /// No request is lost that came before the socket was closed: who has connected already is accepted and answered, each answer says that
 /// the connection ends with it, and silent connections are closed only after a moment.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, stop_now: impl Future<Output = ()>) {
-    let open = Connections { router, graceful: GracefulShutdown::new(), stopping: Arc::default() };
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Arc<Tls>>,
+    stop: impl Future<Output = ()>,
+    stop_now: impl Future<Output = ()>,
+) {
+    let open = Connections { router, tls, graceful: GracefulShutdown::new(), stopping: Arc::default() };
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
@@ -62,6 +73,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 /// The open connections and what they are served with.
 struct Connections {
     router: Router,
+    /// None for plain HTTP.
+    tls: Option<Arc<Tls>>,
     graceful: GracefulShutdown,
     /// From now on, each answer is the last of its connection.
     stopping: Arc<AtomicBool>,
@@ -71,13 +84,21 @@ impl Connections {
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         // Answers are small and clients wait for each.
         let _ = stream.set_nodelay(true);
-        let (router, stopping) = (self.router.clone(), self.stopping.clone());
+        let (router, stopping, is_tls) = (self.router.clone(), self.stopping.clone(), self.tls.is_some());
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            if is_tls {
+                request.extensions_mut().insert(OverTls);
+            }
             let (router, stopping) = (router.clone(), stopping.clone());
             async move {
                 let mut answer = router.oneshot(request).await;
+                if let Ok(answer) = &mut answer
+                    && is_tls
+                {
+                    add_hsts(answer);
+                }
                 if let Ok(answer) = &mut answer
                     && stopping.load(Ordering::Relaxed)
                 {
@@ -86,14 +107,18 @@ impl Connections {
                 answer
             }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE_WITH_HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = self.graceful.watch(connection);
+        // Counted from now on, so that a handshake under way is waited for too.
+        let watcher = self.graceful.watcher();
+        let Some(tls) = &self.tls else {
+            tokio::spawn(run(TokioIo::new(stream), service, watcher, peer));
+            return;
+        };
+        let acceptor = tls.acceptor();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection broke off");
+            match tokio::time::timeout(PATIENCE_WITH_HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => run(TokioIo::new(stream), service, watcher, peer).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection did not come about"),
+                Err(_) => tracing::debug!(%peer, "a handshake took too long"),
             }
         });
     }
@@ -121,5 +146,26 @@ impl Connections {
             tokio::time::sleep(LOOK).await;
         }
         self.graceful.shutdown().await;
+    }
+}
+
+/// Serves one connection to its end.
+async fn run<I, S>(io: I, service: S, watcher: Watcher, peer: SocketAddr)
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(PATIENCE_WITH_HEAD).serve_connection(io, service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, %error, "a connection broke off");
+    }
+}
+
+/// Browsers that have seen a page by https shall not try http again. Sync clients do not look at this.
+fn add_hsts(answer: &mut Response<Body>) {
+    let is_page = |value: &HeaderValue| value.as_bytes().starts_with(b"text/html");
+    if answer.headers().get(header::CONTENT_TYPE).is_some_and(is_page) {
+        answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used. `check` has its own.
 
+mod backup;
 mod check;
 mod collection;
 mod config;
@@ -61,6 +62,8 @@ enum Command {
     Export(export::Command),
     #[command(subcommand)]
     Import(import::Command),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Check(check::Args),
     Doctor(doctor::Args),
     Housekeeping(housekeeping::Args),
@@ -119,6 +122,8 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
             Command::Collection(command) => collection::run(&config, command).await,
             Command::Database(command) => database::run(&config, command).await,
             Command::Export(command) => export::run(config, command).await,
+            Command::Backup(args) => backup::backup(config, args).await,
+            Command::Restore(args) => backup::restore(config, args).await,
             Command::Import(command) => import::run(config, command).await,
             Command::Housekeeping(args) => housekeeping::run(config, &args).await,
             Command::Config(config::Command::Show) => {

@@ -6,6 +6,8 @@ use super::output;
 use crate::app::{self, App};
 use crate::config::{Config, DataRoot, Databases, Source};
 use crate::housekeeping;
+use crate::http;
+use crate::http::tls::Tls;
 use crate::metrics;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -50,6 +52,11 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     // First, because a port that is taken is the most frequent mistake, and quickly told.
     let listener = bind(&config).await?;
+    let plain = match config.plain_port.filter(|_| config.tls.is_some()) {
+        Some(port) => Some(bind_to(&config.listen_address, port).await?),
+        None => None,
+    };
+    let tls = config.tls.clone().map(Tls::load).transpose()?;
     let metrics = match &config.metrics_address {
         Some(address) => Some(metrics::bind(address).await?),
         None => None,
@@ -62,7 +69,7 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
         open = Open::for_server(&config) => open?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = serve(&config, args, &open, (listener, metrics), signals).await;
+    let outcome = serve(&config, args, &open, Listeners { listener, plain, metrics, tls }, signals).await;
     open.close().await;
     tracing::info!("stopped");
     outcome
@@ -88,10 +95,16 @@ fn log_summary(config: &Config) {
     );
 }
 
-type Listeners = (TcpListener, Option<TcpListener>);
+struct Listeners {
+    listener: TcpListener,
+    /// What leads browsers from http to https.
+    plain: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+}
 
 async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listeners, signals: Signals) -> anyhow::Result<()> {
-    let (listener, metrics) = listeners;
+    let Listeners { listener, plain, metrics, tls } = listeners;
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
     let mut app = app.context("cannot use the data folder")?;
@@ -100,40 +113,51 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
     }
     let app = Arc::new(app);
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
-    output::text(&signpost(address, &config.data_root, open.accounts.any().await?));
+    output::text(&signpost(address, config.tls.is_some(), &config.data_root, open.accounts.any().await?));
     // Until the very end: what happens while the server stops is worth seeing.
     let mut side_tasks = tokio::task::JoinSet::new();
     if let Some(metrics) = metrics {
         tracing::info!(address = %metrics.local_addr()?, "metrics at /metrics");
         side_tasks.spawn(metrics::serve(metrics, app.clone()));
     }
+    if let Some(tls) = &tls {
+        side_tasks.spawn(tls.clone().watch());
+    }
+    if let Some(plain) = plain {
+        tracing::info!(address = %plain.local_addr()?, "plain http leads to https");
+        let router = http::plain::router(address.port());
+        side_tasks.spawn(connections::serve(plain, router, None, std::future::pending(), std::future::pending()));
+    }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
-    connections::serve(listener, app::router(app), next(), next()).await;
+    connections::serve(listener, app::router(app), tls, next(), next()).await;
     housekeeping.abort();
     side_tasks.shutdown().await;
     Ok(())
 }
 
 async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    let (address, port) = (config.listen_address.as_str(), config.listen_port);
+    bind_to(&config.listen_address, config.listen_port).await
+}
+
+async fn bind_to(address: &str, port: u16) -> anyhow::Result<TcpListener> {
     TcpListener::bind((address, port)).await.with_context(|| {
         format!("cannot listen on {address} port {port}; set DJANKISERV_LISTEN_ADDRESS and DJANKISERV_LISTEN_PORT to something else, or find out who does listen there")
     })
 }
 
 /// What a person at the terminal needs to know next.
-fn signpost(address: SocketAddr, root: &DataRoot, has_users: bool) -> String {
-    let port = address.port();
+fn signpost(address: SocketAddr, tls: bool, root: &DataRoot, has_users: bool) -> String {
+    let (port, scheme) = (address.port(), if tls { "https" } else { "http" });
     let here = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { in_url(address.ip()) };
     let mut out = format!(
-        "\ndjankiserv {} is running.\n\n  In Anki, under Preferences > Syncing, as self-hosted sync server:\n      http://{here}:{port}/\n",
+        "\ndjankiserv {} is running.\n\n  In Anki, under Preferences > Syncing, as self-hosted sync server:\n      {scheme}://{here}:{port}/\n",
         env!("CARGO_PKG_VERSION")
     );
     if address.ip().is_unspecified() {
         let there = own_address().map_or_else(|| "<this machine's address>".to_owned(), in_url);
-        out.push_str(&format!("  and on other devices:\n      http://{there}:{port}/\n"));
+        out.push_str(&format!("  and on other devices:\n      {scheme}://{there}:{port}/\n"));
     }
     if !has_users {
         let program = std::env::args().next().unwrap_or_else(|| "djankiserv".to_owned());
@@ -187,13 +211,13 @@ mod tests {
     #[test]
     fn the_signpost_shows_the_way() -> anyhow::Result<()> {
         let root = DataRoot::new("/somewhere/else".as_ref())?;
-        let text = signpost("127.0.0.1:8002".parse()?, &root, false);
+        let text = signpost("127.0.0.1:8002".parse()?, false, &root, false);
         assert!(text.contains("http://127.0.0.1:8002/\n"), "{text}");
         assert!(text.contains("user add <name> --data-root '/somewhere/else'"), "{text}");
-        let text = signpost("[::]:81".parse()?, &root, true);
+        let text = signpost("[::]:81".parse()?, false, &root, true);
         assert!(text.contains("http://127.0.0.1:81/") && text.contains("on other devices"), "{text}");
         assert!(!text.contains("user add"), "{text}");
-        assert!(signpost("[::1]:81".parse()?, &root, true).contains("http://[::1]:81/"));
+        assert!(signpost("[::1]:81".parse()?, true, &root, true).contains("https://[::1]:81/"));
         Ok(())
     }
 }

@@ -193,6 +193,24 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
     parts
 }
 
+/// A database that an address names, such as `postgresql://user@host/name`.
+///
+/// # Errors
+/// What is wrong with the address.
+pub fn connect_to_url(url: &str, max_connections: usize) -> Result<ConnectTo, String> {
+    let Parts { engine, name, user, password, host, port, .. } = parse_url(url)?;
+    let engine = engine.unwrap_or(Engine::Postgres);
+    Ok(ConnectTo {
+        engine,
+        host: host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into())),
+        port: port.unwrap_or(engine.default_port()),
+        user: user.unwrap_or_else(|| settings::MAINDB_USER.default.into()),
+        password: password.map(|secret| secret.expose().to_owned()),
+        database: name.ok_or("names no database")?,
+        max_connections,
+    })
+}
+
 fn parse_host(text: &str) -> Host {
     if text.starts_with('/') {
         return Host::Socket(PathBuf::from(text));

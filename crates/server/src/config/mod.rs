@@ -11,12 +11,13 @@ mod settings;
 mod source;
 
 pub use data_root::DataRoot;
-pub use database::Databases;
+pub use database::{Databases, connect_to_url};
 pub use docs::markdown;
 pub use hosts::{AllowedHosts, TrustedProxies};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
 
+use crate::http::tls::TlsFiles;
 use crate::media_store::MediaLocation;
 use source::Reader;
 use std::path::PathBuf;
@@ -37,6 +38,10 @@ pub struct Config {
     /// None for the folder in the data root.
     pub media: Option<MediaLocation>,
     pub log: Log,
+    /// None to speak plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Where browsers are led to https, if TLS is used.
+    pub plain_port: Option<u16>,
     /// Where metrics are served, as `address:port`.
     pub metrics_address: Option<String>,
     pub limits: Limits,
@@ -122,6 +127,10 @@ impl Config {
         let log = read_log(r);
         let metrics_address =
             r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
+        let tls = read_tls(r);
+        let plain_port = r.parsed(settings::PLAIN_PORT, "a port number from 0 to 65535, or nothing", |text| {
+            if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+        });
         let limits = read_limits(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
         let media = read_media(r);
@@ -141,6 +150,8 @@ impl Config {
                 databases: databases?,
                 media: media?,
                 log: log?,
+                tls: tls?,
+                plain_port: plain_port?,
                 metrics_address: metrics_address?,
                 limits: limits?,
                 login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
@@ -184,6 +195,25 @@ fn parse_address_with_port(text: &str) -> Option<Option<String>> {
     let (address, port) = text.rsplit_once(':')?;
     let is_bare_ipv6 = address.contains(':') && !address.starts_with('[');
     (!address.is_empty() && !is_bare_ipv6 && parse_address(address).is_some() && port.parse::<u16>().is_ok()).then(|| Some(text.to_owned()))
+}
+
+/// Both files or none. None when only one is set, which the reader then knows.
+fn read_tls(r: &mut Reader) -> Option<Option<TlsFiles>> {
+    let file = |text: &str| Some(if text.is_empty() { None } else { Some(PathBuf::from(text)) });
+    let certificate = r.parsed(settings::TLS_CERT, "a file", file)?;
+    let key = r.parsed(settings::TLS_KEY, "a file", file)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(Some(TlsFiles { certificate, key })),
+        (None, None) => Some(None),
+        (Some(_), None) => {
+            r.refuse(settings::TLS_KEY, "is not set, but DJANKISERV_TLS_CERT is; set both, or neither");
+            None
+        }
+        (None, Some(_)) => {
+            r.refuse(settings::TLS_CERT, "is not set, but DJANKISERV_TLS_KEY is; set both, or neither");
+            None
+        }
+    }
 }
 
 fn read_data_root(reader: &mut Reader) -> Option<DataRoot> {

@@ -51,6 +51,12 @@ settings! {
         "Logs more of what the server does. Never request bodies or passwords, unlike the original.";
     LOG = "LOG", default "info", values "a filter such as `info,store=debug`":
         "Which log lines are written. Takes precedence over DEBUG.";
+    TLS_CERT = "TLS_CERT", default "", values "a file in PEM form":
+        "The certificate, followed by those between it and its authority. With it and TLS_KEY the server speaks https itself (TLS 1.2 and 1.3); the files are read again when they change.";
+    TLS_KEY = "TLS_KEY", default "", values "a file in PEM form":
+        "The key of that certificate. It may not have a password.";
+    PLAIN_PORT = "PLAIN_PORT", default "", values "0–65535":
+        "With TLS: a second port, for plain http, which leads browsers to https and tells sync clients to use it. Unset, there is none.";
     METRICS_ADDRESS = "METRICS_ADDRESS", default "", values "an address and port such as `127.0.0.1:9102`":
         "Where Prometheus can fetch metrics, at `/metrics`. Unset, there are none. They tell no names, but are meant for the operator: do not let the internet reach them.";
     LOG_FORMAT = "LOG_FORMAT", default "human", values "human or json":
@@ -125,6 +131,9 @@ pub const GROUPS: &[Group] = &[
             DEBUG,
             LOG,
             LOG_FORMAT,
+            TLS_CERT,
+            TLS_KEY,
+            PLAIN_PORT,
             METRICS_ADDRESS,
         ],
     },

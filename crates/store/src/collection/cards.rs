@@ -95,7 +95,7 @@ fn values(card: Card) -> Vec<Value> {
     ]
 }
 
-pub(super) fn from_row(row: &Row) -> Result<Card> {
+pub(crate) fn from_row(row: &Row) -> Result<Card> {
     Ok(Card {
         id: row.int(0)?,
         note_id: row.int(1)?,

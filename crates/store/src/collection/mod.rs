@@ -18,8 +18,10 @@ pub mod tables;
 mod tags;
 
 pub use by_id::FreeId;
+pub(crate) use cards::from_row as card_from_row;
 pub use load::{Load, LoadRows};
 pub use objects::ObjectRow;
+pub(crate) use revlog::from_row as review_from_row;
 
 use crate::engine::{Db, Row, Tx, Value};
 use crate::error::Result;

@@ -70,7 +70,7 @@ fn values(review: &Review) -> Vec<Value> {
     ]
 }
 
-fn from_row(row: &Row) -> Result<Review> {
+pub(crate) fn from_row(row: &Row) -> Result<Review> {
     Ok(Review {
         id: row.int(0)?,
         card_id: row.int(1)?,

@@ -1,11 +1,11 @@
 //! The folder of Anki's own sync server: a folder for each user with `collection.anki2`, `media.db` and the folder `media`.
 
 use super::ImportError;
+use super::folder::MediaFolder;
 use super::media::{Entry, Source};
 use anki::file::settle;
 use anki::media::read_server_index;
-use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
@@ -62,7 +62,7 @@ impl UserFolder {
     /// When the index or the folder cannot be read.
     pub fn media(&self, temporary: &Path) -> Result<(i32, Vec<Entry>), ImportError> {
         let index = self.folder.join("media.db");
-        let (usn, mut entries) = if index.is_file() {
+        let (usn, entries) = if index.is_file() {
             let (folder, copy) = copy_database(&index, temporary)?;
             let read = read_server_index(&copy);
             let (usn, files) = read.map_err(|e| ImportError::Refused(format!("{} cannot be read: {e}", index.display())))?;
@@ -78,37 +78,17 @@ impl UserFolder {
         } else {
             (0, Vec::new())
         };
-        let indexed: HashSet<String> = entries.iter().filter(|entry| !entry.deleted).map(|entry| entry.name.clone()).collect();
-        let files = match fs::read_dir(self.folder.join("media")) {
-            Ok(files) => files,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((usn, entries)),
-            Err(e) => return Err(e.into()),
-        };
-        let mut others = Vec::new();
-        for file in files {
-            let file = file?;
-            if let Ok(name) = file.file_name().into_string()
-                && file.file_type()?.is_file()
-                && !indexed.contains(&name)
-            {
-                others.push(name);
-            }
-        }
-        others.sort();
-        let found: HashSet<&String> = others.iter().collect();
-        entries.retain(|entry| !found.contains(&entry.name));
-        entries.extend(others.into_iter().map(|name| Entry { member: name.clone(), name, ..Entry::default() }));
-        Ok((usn, entries))
+        Ok((usn, self.media_folder().with_files(entries)?))
+    }
+
+    fn media_folder(&self) -> MediaFolder {
+        MediaFolder(self.folder.join("media"))
     }
 }
 
 impl Source for UserFolder {
     fn read(&mut self, entry: &Entry, take: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<()> {
-        // Names in an index are data until now.
-        if entry.member.contains(['/', '\\', '\0']) || matches!(entry.member.as_str(), "" | "." | "..") {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its name would lead elsewhere"));
-        }
-        take(&mut File::open(self.folder.join("media").join(&entry.member))?)
+        self.media_folder().read(entry, take)
     }
 }
 

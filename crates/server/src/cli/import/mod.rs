@@ -1,6 +1,7 @@
 //! `import`: collections from files and from the folders of other servers.
 
 mod colpkg;
+mod djankiserv;
 mod sync_server;
 
 use super::open::Open;
@@ -21,6 +22,7 @@ use store::main_db::Account;
 pub enum Command {
     Colpkg(colpkg::Args),
     AnkiSyncServer(sync_server::Args),
+    Djankiserv(djankiserv::Args),
 }
 
 const ACTOR: &str = "command line";
@@ -33,6 +35,7 @@ pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
         match command {
             Command::Colpkg(args) => colpkg::run(&app, args).await,
             Command::AnkiSyncServer(args) => sync_server::run(&app, args).await,
+            Command::Djankiserv(args) => djankiserv::run(&app, args).await,
         }
     })
     .await

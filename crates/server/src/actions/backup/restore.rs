@@ -1,0 +1,129 @@
+use super::{AccountLine, DeviceLine, Folder, MediaLine, collection_name, media_name, read_lines};
+use crate::actions::import::media::{self, Entry, Index, Source};
+use crate::actions::import::{self, Stamping};
+use crate::actions::username::Username;
+use crate::app::App;
+use anyhow::{Context, bail};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use store::StoreError;
+use store::main_db::{Client, NewAccount};
+use store::user_db::Counts;
+use tempfile::NamedTempFile;
+
+/// An account that was brought back.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    pub username: String,
+    /// Whether there was an account of that name already: then only collection and media were brought back.
+    pub existed: bool,
+    pub counts: Option<Counts>,
+    pub media: media::Outcome,
+}
+
+/// Brings back all accounts of a run, or the one named `user`. Accounts that exist keep their password and devices; their collection is
+/// replaced, and the one before is kept. `done` hears of each.
+///
+/// Collections get new stamps: devices may have been ahead of the backup, so each is asked for one one-way sync.
+///
+/// # Errors
+/// When there is no such run or user, the backup is damaged, or a database or the disk fails. Can be run again.
+pub async fn restore(
+    app: &Arc<App>,
+    folder: &Folder,
+    run: &str,
+    user: Option<&Username>,
+    mut done: impl FnMut(&Restored),
+) -> anyhow::Result<()> {
+    let lines: Vec<AccountLine> = read_lines(&folder.run(run).join("accounts.jsonl"))?;
+    let mut found = false;
+    for line in lines {
+        let username = Username::new(&line.username)?;
+        if user.is_some_and(|user| user.key() != username.key()) {
+            continue;
+        }
+        found = true;
+        let name = line.username.clone();
+        let restored = one(app, folder, &folder.run(run), line, &username).await.with_context(|| name)?;
+        done(&restored);
+    }
+    match user {
+        Some(user) if !found => bail!("there is no user `{}` in this backup", user.typed()),
+        _ => Ok(()),
+    }
+}
+
+async fn one(app: &Arc<App>, folder: &Folder, run: &Path, line: AccountLine, username: &Username) -> anyhow::Result<Restored> {
+    let existing = app.main.account_by_username(username.key()).await?;
+    let existed = existing.is_some();
+    let account = match existing {
+        Some(account) => account,
+        None => make(app, &line, username).await?,
+    };
+    let lines: Vec<MediaLine> = read_lines(&run.join(media_name(line.id)))?;
+    let state = app.user.media_state(account.id).await?.unwrap_or_default();
+    let empty = state.usn == 0;
+    let entries = lines.into_iter().filter(|line| empty || line.size > 0).map(|line| Entry {
+        member: line.content,
+        name: line.name,
+        deleted: line.size == 0,
+        sha1: (line.size > 0).then_some(line.sha1),
+        usn: line.usn,
+    });
+    let index = if empty { Index::Keep(line.media_usn) } else { Index::Merge };
+    let media = media::import(app, &account, Contents(folder.clone()), entries.collect(), index, |_| ()).await?;
+    let mut counts = None;
+    if line.has_collection {
+        let (packed, temporary) = (run.join(collection_name(line.id)), app.temporary.clone());
+        let unpacked = tokio::task::spawn_blocking(move || {
+            let target = NamedTempFile::new_in(temporary)?;
+            zstd::stream::copy_decode(File::open(packed)?, target.as_file())?;
+            Ok::<_, io::Error>(target)
+        });
+        let opened = import::open(app, None, unpacked.await??).await?;
+        counts = Some(import::replace(app, &account, opened, Stamping::Renew).await?.counts);
+    }
+    Ok(Restored { username: account.username, existed, counts, media })
+}
+
+/// The account as it was, with the same id.
+async fn make(app: &App, line: &AccountLine, username: &Username) -> anyhow::Result<store::main_db::Account> {
+    let new = NewAccount {
+        id: line.id,
+        username: username.typed().to_owned(),
+        username_key: username.key().to_owned(),
+        email: line.email.clone(),
+        password_hash: line.password_hash.clone(),
+        is_staff: line.is_staff,
+        is_superuser: line.is_superuser,
+    };
+    match app.main.create_account(&new, line.created).await {
+        Err(StoreError::AlreadyExists(_)) => {
+            bail!("its number belongs to another account here, which has been renamed or deleted meanwhile")
+        }
+        made => made?,
+    }
+    if !line.is_active {
+        app.main.set_active(line.id, false).await?;
+    }
+    app.user.create_collection(line.id, app.clock.now_ms()).await?;
+    for device in &line.devices {
+        let DeviceLine { digest, client_name, client_version, client_platform, last_address } = device.clone();
+        let client = Client { name: client_name, version: client_version, platform: client_platform };
+        match app.main.add_host_key(&digest, line.id, &client, &last_address, app.clock.now_ms()).await {
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(app.accounts.find(username).await?)
+}
+
+struct Contents(Folder);
+
+impl Source for Contents {
+    fn read(&mut self, entry: &Entry, take: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<()> {
+        take(&mut File::open(self.0.content(&entry.member)?)?)
+    }
+}

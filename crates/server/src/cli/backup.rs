@@ -1,0 +1,117 @@
+//! `backup` and `restore`.
+
+use super::open::Open;
+use super::{output, progress};
+use crate::actions::backup::{self, Folder};
+use crate::actions::username::Username;
+use crate::app::App;
+use crate::config::Config;
+use anyhow::{Context, bail};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Write a backup of all accounts, collections and media to a folder
+///
+/// Safe while servers run and devices sync; what belongs to one user is of one moment. Media files that the folder has from earlier runs
+/// are not copied again. The result does not depend on the kind of database. Not in it: API tokens, sessions of browsers, the audit log
+/// and older versions of collections.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example, for a nightly job:\n  djankiserv backup /backups/anki --keep 14")]
+pub struct BackupArgs {
+    /// The folder, made if it is missing
+    folder: PathBuf,
+    /// Only this user; the run then holds nobody else
+    #[arg(long, value_name = "USERNAME")]
+    user: Option<String>,
+    /// Remove all but the newest so many runs afterwards
+    #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+}
+
+/// Bring back what `backup` has written
+///
+/// Also into an empty installation on another kind of database. Users who are missing are made again, with password and devices; users who
+/// exist keep theirs, and what their collection was before is kept for some days. At the next sync every device is asked for a direction,
+/// as it may have been ahead of the backup: choose "upload" on the device that has everything, or else "download".
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  djankiserv restore /backups/anki\n  djankiserv restore /backups/anki --user ann --run 2026-01-31T04-00-00Z"
+)]
+pub struct RestoreArgs {
+    /// The folder of the backups
+    folder: PathBuf,
+    /// Only this user
+    #[arg(long, value_name = "USERNAME")]
+    user: Option<String>,
+    /// Which run; by default the newest
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// List the runs, and change nothing
+    #[arg(long)]
+    list: bool,
+}
+
+pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
+    with_app(config, async |app| {
+        let folder = Folder::create(&args.folder)?;
+        let accounts = match &args.user {
+            Some(name) => vec![app.accounts.find(&Username::new(name)?).await?],
+            None => app.accounts.list().await?,
+        };
+        let bar = progress::count("backup", accounts.len() as u64);
+        let written = backup::backup(app, &folder, &accounts, |done| bar.set_position(done)).await?;
+        bar.finish_and_clear();
+        output::line(&format!(
+            "{}: {} users, {} collections, {} media files, of which {} were new ({} bytes)",
+            written.run, written.accounts, written.collections, written.media, written.new_contents, written.new_bytes
+        ));
+        for lost in &written.lost {
+            output::error(&format!("not in the backup, as its content is lost or damaged: {lost}"));
+        }
+        if let Some(keep) = args.keep {
+            let (runs, contents) = tokio::task::spawn_blocking(move || backup::retain(&folder, keep as usize)).await??;
+            output::line(&format!("{runs} old runs and {contents} media files that only they needed are removed"));
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub async fn restore(config: Config, args: RestoreArgs) -> anyhow::Result<()> {
+    let folder = Folder::open(&args.folder)?;
+    let runs = folder.runs()?;
+    if args.list {
+        runs.iter().for_each(|run| output::line(run));
+        return Ok(());
+    }
+    let run = match args.run {
+        Some(run) if runs.contains(&run) => run,
+        Some(run) => bail!("there is no complete run {run}; --list shows all"),
+        None => runs.last().cloned().context("there is no complete run in this folder")?,
+    };
+    with_app(config, async |app| {
+        let user = args.user.as_deref().map(Username::new).transpose()?;
+        output::line(&format!("Restoring {run}"));
+        backup::restore(app, &folder, &run, user.as_ref(), |restored| {
+            let name = &restored.username;
+            let how = if restored.existed { "collection and media brought back" } else { "made again" };
+            let (notes, cards, reviews) = restored.counts.map_or((0, 0, 0), |counts| (counts.notes, counts.cards, counts.revlog));
+            let media = restored.media.stored + restored.media.known;
+            output::line(&format!("{name}: {how}: {notes} notes, {cards} cards, {reviews} reviews, {media} media files"));
+            for (file, why) in &restored.media.skipped {
+                output::error(&format!("{name}: left out: {file}: {why}"));
+            }
+        })
+        .await
+    })
+    .await
+}
+
+async fn with_app(config: Config, work: impl AsyncFnOnce(&Arc<App>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    Open::run(&config.clone(), async |open| {
+        let app = App::new(config, open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
+        work(&Arc::new(app.context("cannot use the data folder")?)).await
+    })
+    .await
+}

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`djankiserv backup` while devices sync, and `restore` after everything is lost, also on the other engine."""
+
+import os
+import shutil
+import threading
+
+import pytest
+
+from device import ClientProcess, Device
+from flows import download_first, settle, upload_first
+from paths import NEWEST
+from server import Djankiserv, FreshDatabase
+
+pytestmark = pytest.mark.ours("backup is a command of djankiserv")
+# The embedded PostgreSQL, and what scripts/private-databases.sh has started.
+ENGINES = [name for name in ("", "DJANKISERV_TEST_POSTGRES", "DJANKISERV_TEST_MYSQL") if not name or os.environ.get(name)]
+
+
+@pytest.fixture
+def make(request):
+    made = []
+
+    def make(engine="", port=None):
+        server = Djankiserv()
+        if port:
+            server.port, server.base = port, f"http://127.0.0.1:{port}/"
+        server.database = FreshDatabase(os.environ[engine]) if engine else None
+        server.start()
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.stop()
+        server.remove()
+
+
+@pytest.fixture
+def open_device(tmp_path):
+    processes = []
+
+    def open_device(server, account):
+        processes.append(ClientProcess(NEWEST, server.base, tmp_path / f"{len(processes)}.log"))
+        device = Device(processes[-1], tmp_path, server.base)
+        device.account = account
+        device.login(account)
+        return device
+
+    yield open_device
+    for process in processes:
+        process.stop()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_everything_is_lost_and_comes_back(make, open_device, tmp_path, engine):
+    first = make()
+    ann, bob = first.new_account(), first.new_account()
+    a, b = open_device(first, ann), open_device(first, bob)
+    a.generate(notes=500, reviews=3000, media=30)
+    b.add_notes(20)
+    b.write_media("ü.txt", "text")
+    for device in (a, b):
+        upload_first(device)
+        device.sync_media()
+    backups = tmp_path / "backups"
+
+    # Under load: one device goes on syncing while backups are made.
+    end = threading.Event()
+
+    def work():
+        while not end.is_set():
+            b.add_notes(1)
+            settle(b)
+
+    load = threading.Thread(target=work)
+    load.start()
+    said = first.run("backup", str(backups)).stdout
+    assert "2 users, 2 collections, 31 media files, of which 31 were new" in said, said
+    end.set()
+    load.join()
+    a.add_notes(1, "after the first run")
+    settle(a)
+    said = first.run("backup", str(backups), "--keep", "1").stdout
+    assert "31 media files, of which 0 were new" in said and "1 old runs" in said, said
+    at_backup = {device: device.counts()["notes"] for device in (a, b)}
+    a.add_notes(1, "after the backup")
+    settle(a)
+
+    # All is lost: database and data folder.
+    first.stop()
+    shutil.rmtree(first.folder / "data")
+    second = make(engine, first.port)
+    said = second.run("restore", str(backups)).stdout
+    assert f"{ann.user}: made again: {at_backup[a]} notes" in said, said
+    assert not second.check()
+
+    # The devices are still logged in, and each is asked once. The one that was ahead keeps what it has by uploading.
+    assert a.sync()["did"] == "full_sync"
+    a.full_upload()
+    settle(a)
+    assert b.sync()["did"] == "full_sync"
+    b.full_download()
+    settle(b)
+    assert b.counts()["notes"] == at_backup[b]
+    for device, account in ((a, ann), (b, bob)):
+        device.sync_media()
+        files = device.media_files()
+        fresh = open_device(second, account)
+        download_first(fresh)
+        fresh.sync_media()
+        assert fresh.media_files() == files and files
+        assert fresh.counts() == device.counts()
+    assert a.find_notes("backup")
+
+    # One user alone, who exists: the collection of the backup takes the place of the present one.
+    second.run("restore", str(backups), "--user", ann.user)
+    assert a.sync()["did"] == "full_sync"
+    a.full_download()
+    assert a.counts()["notes"] == at_backup[a]
+    settle(b)
+    assert not second.check()
+
+
+def test_what_is_no_backup_is_refused(make, tmp_path):
+    server = make()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("precious")
+    for arguments, reason in [
+        (("backup", str(other)), "something else"),
+        (("restore", str(other)), "no backup"),
+        (("restore", str(tmp_path / "missing")), "no backup"),
+    ]:
+        done = server.run(*arguments, check=False)
+        assert done.returncode == 1 and reason in done.stderr, done
+    assert [path.name for path in other.iterdir()] == ["file"]
