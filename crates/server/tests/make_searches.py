@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Asks a real client what searches find, for `it/searching.rs` to compare with.
+"""Asks a real client what searches find and statistics show, for `it/searching.rs` to compare with.
 
     target/e2e/anki-26.9.3/bin/python crates/server/tests/make_searches.py \\
         --seed 1 --random 1500 crates/server/tests/data/searches-26.9.3.zip
 
 The collection is made of everything that searches ask about: decks and tags of odd names, filtered decks, all states of cards, FSRS
 data, reviews, letters beyond ASCII. The zip holds it (`collection.anki2`) and `searches.json`: the second at which it was asked, and
-for each search the ids of its notes and cards, or null where the client refuses it, and all cards in the orders of the browser.
+for each search the ids of its notes and cards, or null where the client refuses it, all cards in the orders of the browser, and the
+statistics.
 """
 
 import argparse
@@ -57,9 +58,19 @@ def make(folder, rng):
         models.add_dict(notetype)
     presets = [col.decks.add_config(name) for name in ("Hard", "hard ones", "Ünï")]
     decks = [col.decks.id(name) for name in DECKS]
-    for deck in decks[2::3]:
+    for preset in presets[:2]:
+        preset["new"]["perDay"], preset["rev"]["perDay"] = rng.randrange(1, 8), rng.randrange(1, 12)
+        col.decks.save(preset)
+    for index, deck in enumerate(decks):
         found = col.decks.get(deck)
-        found["conf"] = rng.choice(presets)["id"]
+        if index % 3 == 2:
+            found["conf"] = rng.choice(presets)["id"]
+        if index % 4 == 1:
+            found["newLimit"] = rng.randrange(5)
+        if index % 5 == 1:
+            found["reviewLimitToday"] = {"limit": rng.randrange(6), "today": col.sched.today - index % 2}
+        if index % 6 == 1:
+            found["newToday"] = found["revToday"] = found["lrnToday"] = found["timeToday"] = [col.sched.today, 2]
         col.decks.save(found)
     notetypes = [n for n in models.all() if n["name"] != "Image Occlusion"]
     for _ in range(300):
@@ -100,7 +111,7 @@ def spread(col, rng):
         queue = {0: 0, 1: rng.choice((1, 3)), 2: 2, 3: rng.choice((1, 3, 4))}[kind]
         due = {0: rng.randrange(1, 60), 2: today + rng.randrange(-30, 40), 3: today + rng.randrange(-3, 4)}.get(queue)
         if due is None:
-            due = rng.choice((now, cutoff)) + rng.randrange(-60, 61) * 3607
+            due = rng.choice((now, cutoff)) + rng.randrange(-60, 61) * 3607 + 1801
         if rng.random() < 0.25:
             queue = rng.choice((-1, -2, -3))
         ivl = rng.choice((0, 1, 3, 10, 21, 100, 400)) if kind >= 2 else 0
@@ -130,7 +141,7 @@ def spread(col, rng):
             ease = rng.choice((0, 1, 2, 3, 3, 3, 4))
             col.db.execute(
                 "insert or ignore into revlog values (?, ?, 0, ?, ?, ?, ?, ?, ?)",
-                at, cid, ease, rng.choice((-600, 1, 5, 40)), rng.choice((-60, 1, 3, 30)), 2500, rng.randrange(60_000), rng.randrange(6) if ease else 4,
+                at, cid, ease, rng.choice((-600, 1, 5, 40)), rng.choice((-90_000, -60, 0, 1, 3, 30)), rng.choice((0, 2500)), rng.randrange(60_000), rng.randrange(6) if ease else 4,
             )  # fmt: skip
 
 
@@ -276,6 +287,53 @@ def fold(key):
     return "".join(c.lower() if c.isascii() else c for c in key) if isinstance(key, str) else key
 
 
+def statistics(col):
+    """What the client's graphs and its list of decks show, in our words."""
+    graphs = col._backend.graphs(search="", days=0)
+
+    def answers(of):
+        return {day: {"learning": n.learn, "relearning": n.relearn, "young": n.young, "mature": n.mature, "filtered": n.filtered} for day, n in of.items()}
+
+    def states(of):
+        return {"new": of.newCards, "learning": of.learn, "relearning": of.relearn, "young": of.young, "mature": of.mature, "suspended": of.suspended, "buried": of.buried}
+
+    def periods(of, each):
+        names = {"month": "one_month", "three_months": "three_months", "year": "one_year", "all_time": "all_time"}
+        return {ours: each(getattr(of, theirs)) for ours, theirs in names.items()}
+
+    def known(of):
+        return {name: getattr(of, name) for name in ("young_passed", "young_failed", "mature_passed", "mature_failed")}
+
+    today = graphs.today
+    retention = graphs.true_retention
+    decks = []
+
+    def walk(node):
+        for child in node.children:
+            decks.append([child.deck_id, child.new_count, child.learn_count, child.review_count, child.total_in_deck, child.total_including_children])
+            walk(child)
+
+    walk(col.sched.deck_due_tree())
+    return {
+        "today": {
+            "answers": today.answer_count, "milliseconds": today.answer_millis, "correct": today.correct_count, "mature": today.mature_count,
+            "mature_correct": today.mature_correct, "learning": today.learn_count, "review": today.review_count,
+            "relearning": today.relearn_count, "filtered": today.early_review_count,
+        },
+        "cards": states(graphs.card_counts.including_inactive),
+        "active_cards": states(graphs.card_counts.excluding_inactive),
+        "due": dict(graphs.future_due.future_due),
+        "added": dict(graphs.added.added),
+        "reviews": answers(graphs.reviews.count),
+        "time": answers(graphs.reviews.time),
+        "hours": periods(graphs.hours, lambda hours: [{"total": hour.total, "correct": hour.correct} for hour in hours]),
+        "buttons": periods(graphs.buttons, lambda n: {"learning": list(n.learning), "young": list(n.young), "mature": list(n.mature)}),
+        "retention": {name: known(getattr(retention, name)) for name in ("today", "yesterday", "week", "month", "year", "all_time")},
+        "intervals": dict(graphs.intervals.intervals),
+        "eases": dict(graphs.eases.eases),
+    }, decks  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
@@ -291,10 +349,11 @@ def main():
     now = int(time.time())
     cases = [ask(col, search) for search in searches]
     orders = {name: groups(col, name, key) for name, key in ORDERS.items()}
+    graphs, decks = statistics(col)
     col.close()
     with zipfile.ZipFile(args.out, "w", zipfile.ZIP_DEFLATED) as out:
         out.write(os.path.join(folder, "collection.anki2"), "collection.anki2")
-        out.writestr("searches.json", json.dumps({"now": now, "cases": cases, "orders": orders}, ensure_ascii=False))
+        out.writestr("searches.json", json.dumps({"now": now, "cases": cases, "orders": orders, "graphs": graphs, "decks": decks}, ensure_ascii=False))
     shutil.rmtree(folder)
     refused = sum(case[2] is None for case in cases)
     print(f"{len(cases)} searches, {refused} refused, {sum(case[2] == [] for case in cases)} without results")

@@ -12,5 +12,6 @@ pub mod import;
 pub mod key_cache;
 pub mod load_collection;
 pub mod search;
+pub mod statistics;
 pub mod username;
 pub mod web_sessions;

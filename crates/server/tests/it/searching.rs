@@ -1,8 +1,10 @@
-//! Searches find what a real client finds: cases made by `make_searches.py`.
+//! Searches find what a real client finds, and statistics show what it shows: cases made by `make_searches.py`.
 
 use crate::support::TestServer;
 use djankiserv::actions::search::{SearchFailed, search};
+use djankiserv::actions::statistics::{self, DeckCounts};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Read;
 use store::collection::search::{Order, Target, Wanted};
@@ -17,6 +19,10 @@ struct Asked {
     cases: Vec<Case>,
     /// All cards in an order of the client's browser; those that are equal in it are in one list.
     orders: HashMap<String, Vec<Vec<i64>>>,
+    /// What the graphs show, in our words.
+    graphs: Value,
+    /// Deck, new, learning, review, cards in it, and with those below.
+    decks: Vec<[i64; 6]>,
 }
 
 /// The collection, and what was asked. Another file than the committed one can be named, to try more.
@@ -148,4 +154,42 @@ async fn an_account_without_a_collection_has_no_results() {
         let SearchFailed::Search(error) = error else { panic!("{text}: {error}") };
         assert_eq!(error.position, position, "{text}: {error}");
     }
+}
+
+#[tokio::test]
+async fn statistics_show_what_a_client_shows() {
+    let (collection, asked) = asked();
+    let (server, account) = server(&collection, asked.now).await;
+    let graphs = statistics::graphs(&server.app.user, &server.clock, account).await.unwrap();
+    let ours = serde_json::to_value(graphs).unwrap();
+    let parts = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(parts(&ours), parts(&asked.graphs));
+    let differ: Vec<_> = parts(&ours).into_iter().filter(|part| sorted(&ours[part]) != sorted(&asked.graphs[part])).collect();
+    for part in &differ {
+        eprintln!("{part}: ours {}\nthe client's {}", ours[part], asked.graphs[part]);
+    }
+    assert!(differ.is_empty(), "{differ:?} differ");
+}
+
+/// An object of days in the order of its keys.
+fn sorted(value: &Value) -> Vec<(String, Value)> {
+    let mut entries: Vec<_> = value.as_object().unwrap().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries
+}
+
+#[tokio::test]
+async fn decks_show_what_a_client_shows() {
+    fn walk(decks: &[DeckCounts], into: &mut Vec<[i64; 6]>) {
+        for deck in decks {
+            into.push([deck.id, deck.new, deck.learning, deck.review, deck.total, deck.total_with_subdecks]);
+            walk(&deck.children, into);
+        }
+    }
+    let (collection, asked) = asked();
+    let (server, account) = server(&collection, asked.now).await;
+    let mut ours = Vec::new();
+    walk(&statistics::decks(&server.app.user, &server.clock, account).await.unwrap(), &mut ours);
+    assert_eq!(ours, asked.decks);
+    assert!(ours.iter().any(|deck| deck[1] > 0) && ours.iter().any(|deck| deck[2] > 0) && ours.iter().any(|deck| deck[3] > 0));
 }

@@ -14,6 +14,7 @@ mod notes;
 mod objects;
 mod revlog;
 pub mod search;
+pub mod statistics;
 pub mod tables;
 mod tags;
 

@@ -4,6 +4,8 @@
 //! - `?` for a parameter, and `IN ??` / `NOT IN ??` for a set ([`Value::Ints`], [`Value::Texts`]);
 //! - `{s}` for the schema (PostgreSQL: `djankiserv`) or database (MySQL: the one in the settings) of the shared tables;
 //! - `LOWER(text {ascii})` for text in which at least A to Z are in lower case (MySQL: all letters, PostgreSQL: only those);
+//! - `CAST(… AS {int})` for a whole number of 64 bits, which a sum is not by itself;
+//! - `{div}` for the division of whole numbers, which cuts towards zero;
 //! - in DDL `KEY_T` (binary-compared text that can be a key), `TEXT_T` (text of any length), `BLOB_T` (bytes).
 //!
 //! A collection's own schema is written into the statement by [`crate::collection`]; its name is made by us and never contains

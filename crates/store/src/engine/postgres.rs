@@ -452,6 +452,14 @@ fn translate(sql: &str) -> String {
             out.push_str(before);
             out.push_str("COLLATE \"C\"");
             rest = after;
+        } else if let Some(after) = from.strip_prefix("{int}") {
+            out.push_str(before);
+            out.push_str("BIGINT");
+            rest = after;
+        } else if let Some(after) = from.strip_prefix("{div}") {
+            out.push_str(before);
+            out.push('/');
+            rest = after;
         } else if let Some(after) = from.strip_prefix("??") {
             number += 1;
             let trimmed = before.trim_end();

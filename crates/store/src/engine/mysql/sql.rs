@@ -30,6 +30,12 @@ pub(super) fn translate(sql: &str, params: Vec<Value>, shared: &str) -> Result<S
         } else if let Some(after) = from.strip_prefix("{ascii}") {
             // No collation folds only A to Z, so LOWER folds all letters.
             rest = after;
+        } else if let Some(after) = from.strip_prefix("{int}") {
+            out.sql.push_str("SIGNED");
+            rest = after;
+        } else if let Some(after) = from.strip_prefix("{div}") {
+            out.sql.push_str("DIV");
+            rest = after;
         } else if let Some(after) = from.strip_prefix('?') {
             let value = values.next().ok_or_else(|| StoreError::Internal("fewer parameters than placeholders".into()))?;
             let is_set = matches!(value, Value::Ints(_) | Value::Texts(_));
