@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Content that is younger may belong to a run that is being written.
 const SPARED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Removes all but the newest `keep` runs, and contents that none of the remaining ones needs. Answers how many runs and contents went.
+/// Removes all but the newest `keep` runs, what cut-off ones have left, and contents that none of the remaining ones needs. Answers how many runs and contents went.
 /// Blocks.
 ///
 /// # Errors
@@ -22,7 +22,13 @@ pub fn retain(folder: &Folder, keep: usize) -> io::Result<(usize, usize)> {
     }
     let mut needed = HashSet::new();
     for run in fs::read_dir(folder.0.join("runs"))? {
-        for file in fs::read_dir(run?.path())? {
+        let run = run?;
+        let is_cut_off = !run.path().join(super::COMPLETE).is_file() && run.metadata()?.modified()?.elapsed().is_ok_and(|age| age > SPARED);
+        if is_cut_off {
+            fs::remove_dir_all(run.path())?;
+            continue;
+        }
+        for file in fs::read_dir(run.path())? {
             let path = file?.path();
             if path.to_string_lossy().ends_with(".media.jsonl") {
                 needed.extend(read_lines::<MediaLine>(&path)?.into_iter().map(|line| line.content));

@@ -59,9 +59,9 @@ fn configuration(config: &Config) -> Vec<Observation> {
         let advice = "set DJANKISERV_ALLOWED_HOSTS to the public name, so that nobody can make the server believe that it has another";
         say.push(Observation::new("allowed_hosts", Level::Note, "there is a proxy, and any host name is answered", advice));
     }
-    if reachable && config.trusted_proxies.is_empty() {
+    if reachable && config.trusted_proxies.is_empty() && config.tls.is_none() {
         let found = format!("the server listens on {} and trusts no proxy", config.listen_address);
-        let advice = "on the internet, passwords must not travel without TLS: put a reverse proxy before it and name it in DJANKISERV_TRUSTED_PROXIES";
+        let advice = "on the internet, passwords must not travel without TLS: set DJANKISERV_TLS_CERT, or put a reverse proxy before it and name it in DJANKISERV_TRUSTED_PROXIES";
         say.push(Observation::new("listen_address", Level::Note, found, advice));
     }
     say

@@ -13,7 +13,6 @@ pub mod sync_server;
 use super::load_collection::{LEASE, LoadError, check_and_load, keep_lease};
 use crate::app::App;
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
-use anki::model::Stamps;
 use std::sync::Arc;
 use store::StoreError;
 use store::main_db::Account;
@@ -126,8 +125,7 @@ pub async fn replace(app: &App, account: &Account, opened: Opened, stamping: Sta
     if stamping == Stamping::Keep
         && let Some(current) = state.and_then(|state| state.current)
     {
-        let same = |stamps: &Stamps| stamps.schema_modified;
-        if same(&current.stamps) == same(&stamps) && current.stamps.modified >= stamps.modified {
+        if current.stamps.schema_modified == stamps.schema_modified && current.stamps.modified >= stamps.modified {
             return Ok(Imported { counts: current.counts, repairs: Repairs::default(), already_there: true });
         }
         return Err(ImportError::Refused(format!(
