@@ -1,6 +1,7 @@
 //! What all requests share, and the one place where the surfaces are mounted.
 
 use crate::actions::accounts::Accounts;
+use crate::actions::one_time_links::OneTimeLinks;
 use crate::actions::web_sessions::WebSessions;
 use crate::api;
 use crate::api::state::ApiState;
@@ -32,6 +33,7 @@ pub struct App {
     pub user: UserDb,
     pub accounts: Accounts,
     pub web_sessions: WebSessions,
+    pub links: OneTimeLinks,
     pub media: MediaStore,
     /// Collection files on their way in; each of them is removed with the request that made it.
     pub temporary: PathBuf,
@@ -66,6 +68,7 @@ impl App {
             turns,
             api,
             config,
+            links: OneTimeLinks::new(main.clone(), clock.clone()),
             web_sessions: WebSessions::new(main.clone(), clock.clone()),
             clock,
             main,

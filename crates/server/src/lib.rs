@@ -14,5 +14,6 @@ pub mod media_store;
 pub mod metrics;
 pub mod passwords;
 pub mod random;
+pub mod recent;
 pub mod sync;
 pub mod web;

@@ -5,11 +5,12 @@ use std::io::IsTerminal;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Begins logging. To be called once; later calls have no effect.
 pub fn start(log: &Log) {
-    let _ = subscriber(log, std::io::stderr).try_init();
+    let _ = subscriber(log, std::io::stderr).with(crate::recent::Keep::default()).try_init();
 }
 
 /// What writes log lines to `writer`. Each line of a request says which one: `request{id=…}`, or `"span":{"id":"…"}` in JSON.

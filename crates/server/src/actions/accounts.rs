@@ -4,6 +4,7 @@
 //! kept; disabling makes
 //! them invalid for as long as it lasts; deleting removes them. Every process notices within five seconds.
 
+use super::actor::Actor;
 use super::key_cache::KeyCache;
 use super::username::{Username, UsernameError};
 use crate::clock::Clock;
@@ -26,15 +27,15 @@ use tokio::time::Instant;
 /// The rules about accounts, with all that they work on. Clones share everything.
 #[derive(Clone)]
 pub struct Accounts {
-    main: MainDb,
-    user: UserDb,
+    pub(super) main: MainDb,
+    pub(super) user: UserDb,
     passwords: Passwords,
     limits: LoginLimits,
     /// Where files of accounts lie, but for media.
     files: DataRoot,
     media: MediaStore,
-    clock: Clock,
-    cache: Arc<KeyCache>,
+    pub(super) clock: Clock,
+    pub(super) cache: Arc<KeyCache>,
 }
 
 /// What somebody asked for when making an account.
@@ -121,7 +122,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NameTaken`], [`AccountError::BadPassword`].
-    pub async fn create(&self, new: NewUser, actor: &str) -> Result<Account> {
+    pub async fn create(&self, new: NewUser, actor: impl Into<Actor>) -> Result<Account> {
         check_password(&new.password)?;
         if self.main.account_by_username(new.username.key()).await?.is_some() {
             return Err(AccountError::NameTaken(new.username.typed().to_owned()));
@@ -140,7 +141,7 @@ impl Accounts {
         self.main.create_account(&row, now).await.map_err(|e| taken(e, &new.username))?;
         self.user.create_collection(id, now).await?;
         let what = if new.is_superuser { "a superuser" } else { "a user" };
-        self.audit(actor, id, "account.create", format!("made {what} `{}`", new.username.typed())).await;
+        self.audit(&actor.into(), Some(id), "account.create", format!("made {what} `{}`", new.username.typed())).await;
         self.find(&new.username).await
     }
 
@@ -166,7 +167,7 @@ impl Accounts {
             self.main.set_active(id, false).await?;
         }
         self.user.create_collection(id, now).await?;
-        self.audit(actor, id, "account.adopt", format!("took over `{}`", user.username.typed())).await;
+        self.audit(&actor.into(), Some(id), "account.adopt", format!("took over `{}`", user.username.typed())).await;
         self.find(&user.username).await
     }
 
@@ -196,7 +197,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchUser`], [`AccountError::BadPassword`].
-    pub async fn set_password(&self, username: &Username, password: String, keep_devices: bool, actor: &str) -> Result<()> {
+    pub async fn set_password(&self, username: &Username, password: String, keep_devices: bool, actor: impl Into<Actor>) -> Result<()> {
         check_password(&password)?;
         let account = self.find(username).await?;
         let hash = self.passwords.hash(password).await?;
@@ -205,8 +206,8 @@ impl Accounts {
         self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
         self.audit(
-            actor,
-            account.id,
+            &actor.into(),
+            Some(account.id),
             "account.password",
             format!("set the password of `{}`, logged out {revoked} devices", account.username),
         )
@@ -218,12 +219,12 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchUser`].
-    pub async fn set_active(&self, username: &Username, active: bool, actor: &str) -> Result<()> {
+    pub async fn set_active(&self, username: &Username, active: bool, actor: impl Into<Actor>) -> Result<()> {
         let account = self.find(username).await?;
         self.main.set_active(account.id, active).await?;
         self.cache.forget(account.id);
         let action = if active { "account.enable" } else { "account.disable" };
-        self.audit(actor, account.id, action, format!("{action} `{}`", account.username)).await;
+        self.audit(&actor.into(), Some(account.id), action, format!("{action} `{}`", account.username)).await;
         Ok(())
     }
 
@@ -231,11 +232,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchUser`], [`AccountError::NameTaken`].
-    pub async fn rename(&self, username: &Username, new: &Username, actor: &str) -> Result<()> {
+    pub async fn rename(&self, username: &Username, new: &Username, actor: impl Into<Actor>) -> Result<()> {
         let account = self.find(username).await?;
         self.main.rename_account(account.id, new.typed(), new.key()).await.map_err(|e| taken(e, new))?;
         self.cache.forget(account.id);
-        self.audit(actor, account.id, "account.rename", format!("renamed `{}` to `{}`", account.username, new.typed())).await;
+        self.audit(&actor.into(), Some(account.id), "account.rename", format!("renamed `{}` to `{}`", account.username, new.typed())).await;
         Ok(())
     }
 
@@ -244,13 +245,26 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::NoSuchUser`]. After any other error the account cannot be used any more, and what is left of its data is removed
     /// by [`Accounts::finish_deletions`].
-    pub async fn delete(&self, username: &Username, actor: &str) -> Result<()> {
+    pub async fn delete(&self, username: &Username, actor: impl Into<Actor>) -> Result<()> {
         let account = self.find(username).await?;
-        self.main.mark_account_deleted(account.id, self.clock.now_ms()).await?;
+        self.mark_deleted(&account, &actor.into()).await?;
+        self.finish_deletion(account.id).await
+    }
+
+    /// From here on the account cannot be used any more.
+    pub(super) async fn mark_deleted(&self, account: &Account, actor: &Actor) -> Result<()> {
+        if !self.main.mark_account_deleted(account.id, self.clock.now_ms()).await? {
+            return Err(AccountError::NoSuchUser(account.username.clone()));
+        }
         self.cache.forget(account.id);
-        self.audit(actor, account.id, "account.delete", format!("deleted `{}`", account.username)).await;
+        self.audit(actor, Some(account.id), "account.delete", format!("deleted `{}`", account.username)).await;
+        Ok(())
+    }
+
+    /// Removes the data of an account that is marked as deleted, once no process remembers a key of it.
+    pub(super) async fn finish_deletion(&self, id: i64) -> Result<()> {
         tokio::time::sleep(UNTIL_FORGOTTEN).await;
-        self.remove_data(account.id).await
+        self.remove_data(id).await
     }
 
     /// Finishes deletions that were interrupted.
@@ -265,7 +279,7 @@ impl Accounts {
     }
 
     /// Removes what has no use any more: login attempts outside of their window, host keys that nobody has used for more than a year,
-    /// sessions of browsers that are over.
+    /// sessions of browsers that are over, links that are too old.
     ///
     /// # Errors
     /// When the database fails; worth trying again later.
@@ -274,6 +288,7 @@ impl Accounts {
         self.main.remove_old_login_attempts(now - self.limits.window_ms).await?;
         self.main.remove_unused_host_keys(now - UNUSED_KEY_MS).await?;
         self.main.remove_expired_web_sessions(now).await?;
+        self.main.remove_old_one_time_links(now).await?;
         Ok(())
     }
 
@@ -401,6 +416,27 @@ impl Accounts {
         Ok(Some(owner))
     }
 
+    /// Counts something that anybody can ask for, such as a mail, as logins are counted: for whom, and from where.
+    ///
+    /// # Errors
+    /// [`AccountError::TryLater`].
+    pub async fn slow_down(&self, what: &str, name: Option<&str>, address: Option<IpAddr>) -> Result<()> {
+        let now = self.clock.now_ms();
+        let limit = i64::from(self.limits.attempts);
+        if let Some(name) = name {
+            self.count_attempt(&format!("{what} name:{}", digest(name)), limit, now).await?;
+        }
+        match address {
+            Some(address) => self.count_attempt(&format!("{what} address:{}", network(address)), limit, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down something that was done elsewhere.
+    pub async fn record(&self, actor: &Actor, account: Option<i64>, action: &str, detail: String) {
+        self.audit(actor, account, action, detail).await;
+    }
+
     async fn count_attempt(&self, subject: &str, limit: i64, now: i64) -> Result<()> {
         let attempts = self.main.count_login_attempt(subject, self.limits.window_ms, now).await?;
         if attempts.count > limit {
@@ -421,14 +457,20 @@ impl Accounts {
 
     /// Writes to the audit log what else was done to an account.
     pub async fn note(&self, actor: &str, account: &Account, action: &str, what: &str) {
-        self.audit(actor, account.id, action, format!("`{}`: {what}", account.username)).await;
+        self.audit(&actor.into(), Some(account.id), action, format!("`{}`: {what}", account.username)).await;
     }
 
     /// The change is done when this is called, so a failure here must not look like a failure of the change.
-    async fn audit(&self, actor: &str, account: i64, action: &str, detail: String) {
-        let entry =
-            AuditEntry { at: self.clock.now_ms(), actor: actor.to_owned(), account: Some(account), action: action.to_owned(), detail };
-        tracing::info!(actor, account, action, "{}", entry.detail);
+    pub(super) async fn audit(&self, actor: &Actor, account: Option<i64>, action: &str, detail: String) {
+        let entry = AuditEntry {
+            at: self.clock.now_ms(),
+            actor: actor.name.clone(),
+            address: text(actor.address),
+            account,
+            action: action.to_owned(),
+            detail,
+        };
+        tracing::info!(actor = entry.actor, address = entry.address, account, action, "{}", entry.detail);
         let written = match random::account_id() {
             Ok(id) => self.main.write_audit(id, &entry).await,
             Err(e) => Err(StoreError::Internal(e.to_string())),

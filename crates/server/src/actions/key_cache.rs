@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn owner(account: i64) -> HostKeyOwner {
-        HostKeyOwner { account, username: "ann".into(), last_seen: 0 }
+        HostKeyOwner { account, username: "ann".into(), last_seen: 0, quota_collection_bytes: None, quota_media_bytes: None }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! What can be done, whoever asks: rules that the command line, the sync and later the API and the web pages share.
 
 pub mod accounts;
+pub mod actor;
+pub mod administration;
 pub mod api_tokens;
 pub mod backup;
 pub mod check;
@@ -11,6 +13,9 @@ pub mod export;
 pub mod import;
 pub mod key_cache;
 pub mod load_collection;
+pub mod mail;
+pub mod one_time_links;
+pub mod password_rules;
 pub mod search;
 pub mod statistics;
 pub mod username;

@@ -6,7 +6,6 @@ use crate::actions::username::Username;
 use crate::clock::readable_time;
 use crate::config::Config;
 use anyhow::bail;
-use store::StoreError;
 use store::user_db::{Generation, GenerationState};
 
 /// List and bring back replaced versions of a collection
@@ -63,12 +62,8 @@ async fn restore(config: &Config, username: &str, number: i32) -> anyhow::Result
     let username = Username::new(username)?;
     Open::run(config, async |open| {
         let account = open.accounts.find(&username).await?;
-        match open.user.restore(account.id, number, open.clock.now_ms()).await {
-            Ok(_) => {}
-            Err(StoreError::Gone(_)) => {
-                bail!("{} has no kept version {number}; `djankiserv collection list {0}` shows all", account.username)
-            }
-            Err(e) => return Err(e.into()),
+        if !open.accounts.restore_collection(&account, number, super::user::ACTOR).await? {
+            bail!("{} has no kept version {number}; `djankiserv collection list {0}` shows all", account.username)
         }
         output::line(&format!("Version {number} is the collection of {} again.", account.username));
         Ok(())

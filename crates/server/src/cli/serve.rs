@@ -3,12 +3,14 @@
 use super::connections;
 use super::open::Open;
 use super::output;
+use crate::actions::one_time_links::LinkKind;
 use crate::app::{self, App};
-use crate::config::{Config, DataRoot, Databases, Source};
+use crate::config::{Config, Databases, Source};
 use crate::housekeeping;
 use crate::http;
 use crate::http::tls::Tls;
 use crate::metrics;
+use crate::web::setup;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -113,7 +115,11 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
     }
     let app = Arc::new(app);
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
-    output::text(&signpost(address, config.tls.is_some(), &config.data_root, open.accounts.any().await?));
+    let set_up = match open.accounts.any().await? {
+        true => None,
+        false => Some(LinkKind::SetUp.path(&app.links.make(LinkKind::SetUp, None, "serve", setup::LINK_MS).await?)),
+    };
+    output::text(&signpost(address, config.tls.is_some(), config.web.public_url.as_deref(), set_up.as_deref()));
     // Until the very end: what happens while the server stops is worth seeing.
     let mut side_tasks = tokio::task::JoinSet::new();
     if let Some(metrics) = metrics {
@@ -147,26 +153,27 @@ async fn bind_to(address: &str, port: u16) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// What a person at the terminal needs to know next.
-fn signpost(address: SocketAddr, tls: bool, root: &DataRoot, has_users: bool) -> String {
+/// What a person at the terminal needs to know next. `set_up` is the path of the page that makes the first administrator.
+fn signpost(address: SocketAddr, tls: bool, public: Option<&str>, set_up: Option<&str>) -> String {
     let (port, scheme) = (address.port(), if tls { "https" } else { "http" });
-    let here = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { in_url(address.ip()) };
+    let own = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { in_url(address.ip()) };
+    let here = format!("{scheme}://{own}:{port}");
     let mut out = format!(
-        "\ndjankiserv {} is running.\n\n  In Anki, under Preferences > Syncing, as self-hosted sync server:\n      {scheme}://{here}:{port}/\n",
+        "\ndjankiserv {} is running.\n\n  In a browser, and in Anki under Preferences > Syncing, as self-hosted sync server:\n      {here}/\n",
         env!("CARGO_PKG_VERSION")
     );
+    let mut there = public.map(str::to_owned);
     if address.ip().is_unspecified() {
-        let there = own_address().map_or_else(|| "<this machine's address>".to_owned(), in_url);
-        out.push_str(&format!("  and on other devices:\n      {scheme}://{there}:{port}/\n"));
+        let name = own_address().map_or_else(|| "<this machine's address>".to_owned(), in_url);
+        there = there.or_else(|| Some(format!("{scheme}://{name}:{port}")));
     }
-    if !has_users {
-        let program = std::env::args().next().unwrap_or_else(|| "djankiserv".to_owned());
-        let folder = match DataRoot::default_path() {
-            Some(path) if path == root.path() => String::new(),
-            _ => format!(" --data-root '{}'", root.path().display()),
-        };
+    if let Some(there) = &there {
+        out.push_str(&format!("  and on other devices:\n      {there}/\n"));
+    }
+    if let Some(path) = set_up {
+        let begin = there.as_ref().filter(|_| public.is_some()).unwrap_or(&here);
         out.push_str(&format!(
-            "\n  There are no users yet. Make the first one, in another terminal:\n      {program} user add <name>{folder}\n"
+            "\n  There are no users yet. Set the server up in a browser; the link is good for one use:\n      {begin}{path}\n"
         ));
     }
     out.push_str("\n  Ctrl-c stops the server.\n\n");
@@ -210,14 +217,15 @@ mod tests {
 
     #[test]
     fn the_signpost_shows_the_way() -> anyhow::Result<()> {
-        let root = DataRoot::new("/somewhere/else".as_ref())?;
-        let text = signpost("127.0.0.1:8002".parse()?, false, &root, false);
-        assert!(text.contains("http://127.0.0.1:8002/\n"), "{text}");
-        assert!(text.contains("user add <name> --data-root '/somewhere/else'"), "{text}");
-        let text = signpost("[::]:81".parse()?, false, &root, true);
+        let text = signpost("127.0.0.1:8002".parse()?, false, None, Some("/setup/abc/"));
+        assert!(text.contains("      http://127.0.0.1:8002/\n"), "{text}");
+        assert!(text.contains("      http://127.0.0.1:8002/setup/abc/\n"), "{text}");
+        let text = signpost("[::]:81".parse()?, false, None, None);
         assert!(text.contains("http://127.0.0.1:81/") && text.contains("on other devices"), "{text}");
-        assert!(!text.contains("user add"), "{text}");
-        assert!(signpost("[::1]:81".parse()?, true, &root, true).contains("https://[::1]:81/"));
+        assert!(!text.contains("setup"), "{text}");
+        assert!(signpost("[::1]:81".parse()?, true, None, None).contains("https://[::1]:81/"));
+        let text = signpost("127.0.0.1:81".parse()?, false, Some("https://anki.example.com"), Some("/setup/abc/"));
+        assert!(text.contains("      https://anki.example.com/\n") && text.contains("https://anki.example.com/setup/abc/"), "{text}");
         Ok(())
     }
 }

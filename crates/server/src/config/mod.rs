@@ -9,6 +9,7 @@ mod hosts;
 mod secret;
 mod settings;
 mod source;
+mod web;
 
 pub use data_root::DataRoot;
 pub use database::{Databases, connect_to_url};
@@ -16,6 +17,7 @@ pub use docs::markdown;
 pub use hosts::{AllowedHosts, TrustedProxies};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
+pub use web::{Mail, Web};
 
 use crate::http::tls::TlsFiles;
 use crate::media_store::MediaLocation;
@@ -46,6 +48,7 @@ pub struct Config {
     pub metrics_address: Option<String>,
     pub limits: Limits,
     pub login: LoginLimits,
+    pub web: Web,
     /// How many daily dumps of the embedded database are kept.
     pub dumps_kept: usize,
     /// Files that secrets were read from.
@@ -136,6 +139,7 @@ impl Config {
         let media = read_media(r);
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
+        let web = web::read(r);
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
         let secret_files = reader.secret_files();
         let (shown, errors) = reader.finish();
@@ -155,6 +159,7 @@ impl Config {
                 metrics_address: metrics_address?,
                 limits: limits?,
                 login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
+                web: web?,
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
                 secret_files,
                 warnings: source::warnings(source),

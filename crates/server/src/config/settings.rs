@@ -42,7 +42,7 @@ settings! {
     DATA_ROOT = "DATA_ROOT", default "", values "a folder":
         "Media, the embedded database, its dumps and generated secrets live here. Unset, it is `/var/lib/djankiserv` for root and `$XDG_DATA_HOME/djankiserv` (usually `~/.local/share/djankiserv`) for other users.";
     SECRET_KEY = "SECRET_KEY", default "", values "at least 32 bytes", secret:
-        "Signs what the web pages and the API hand out, once there are any; syncing does not need it. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
+        "Signs what the API hands out; syncing and the pages do not need it. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
     ALLOWED_HOSTS = "ALLOWED_HOSTS", default "*", values "names separated by commas":
         "Host names under which the server answers: `anki.example.com`, `.example.com` for a domain with all its subdomains, `*` for any. Any is the default because a sync server is often reached under several names and addresses, and every request carries its own key.";
     TRUSTED_PROXIES = "TRUSTED_PROXIES", default "", values "addresses or networks separated by commas":
@@ -68,6 +68,14 @@ settings! {
         "The id of the key for the bucket. It must be allowed to list the bucket, and to get, put and delete objects in it.";
     MEDIA_SECRET_KEY = "MEDIA_SECRET_KEY", default "", values "text", secret:
         "The secret of that key.";
+    SIGNUP = "SIGNUP", default "closed", values "closed or open":
+        "Whether everybody who reaches the pages can make an account. Closed, administrators add users or invite them with links.";
+    PUBLIC_URL = "PUBLIC_URL", default "", values "an address such as `https://anki.example.com`":
+        "The address under which people reach the server, for links in mails and invitations, and for what the pages tell people to type into Anki. Unset, it is the address that the browser uses. Mails need it.";
+    SMTP_URL = "SMTP_URL", default "", values "`smtps://user:password@host:port`, or `smtp://…?tls=required`", secret:
+        "A mail server, to send links with which people who have forgotten their password choose a new one. Special characters are percent-encoded. Unset, administrators make such links.";
+    SMTP_FROM = "SMTP_FROM", default "", values "an address such as `Anki <anki@example.com>`":
+        "The sender of these mails.";
 
     MAX_UPLOAD_MB = "MAX_UPLOAD_MB", default "4096", values "1–1048576, in MiB":
         "The largest collection file that a client may upload, decompressed.";
@@ -150,6 +158,7 @@ pub const GROUPS: &[Group] = &[
         settings: &[USERDB_ENGINE, USERDB_NAME, USERDB_USER, USERDB_PASSWORD, USERDB_HOST, USERDB_PORT, USERDB_URL],
     },
     Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },
+    Group { title: "Pages", about: "", settings: &[SIGNUP, PUBLIC_URL, SMTP_URL, SMTP_FROM] },
     Group {
         title: "Limits",
         about: "",

@@ -3,7 +3,7 @@
 use super::context::{Context, Running};
 use super::error::{SyncError, SyncResult};
 use super::shapes::Shapes;
-use super::{graves, staging};
+use super::{graves, quota, staging};
 use anki::merge::{self, Stamp};
 use anki::wire::NULL;
 use anki::wire::chunk::{Chunk, ChunkWriter};
@@ -132,6 +132,7 @@ pub async fn apply_chunk(cx: &Context, body: Vec<u8>) -> SyncResult<Vec<u8>> {
             }
         }
     }
+    quota::check_rows(cx, &schema, session.staged_bytes.unsigned_abs() + body.len() as u64).await?;
     let pieces = if body.len() <= staging::PIECE { vec![body] } else { cut(&chunk) };
     staging::stage(cx, &session, PieceKind::Rows, pieces).await?;
     Ok(NULL.to_vec())

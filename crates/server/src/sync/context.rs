@@ -22,6 +22,9 @@ pub struct Context {
     pub session_key: String,
     pub version: SyncVersion,
     pub client: ClientVersion,
+    /// The most that the account's collection and media may take, in bytes.
+    pub quota_collection: Option<i64>,
+    pub quota_media: Option<i64>,
 }
 
 /// The running sync that a request belongs to.

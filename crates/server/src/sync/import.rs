@@ -5,6 +5,7 @@
 //! upload has taken place; whatever needs the rows waits, and any process takes the import over if this one dies.
 
 use super::error::SyncError;
+use super::quota;
 use super::upload::Refusal;
 use crate::actions::edit_collection::adopt;
 use crate::actions::load_collection::{LEASE, check_and_load, keep_lease, load};
@@ -27,6 +28,8 @@ pub struct Upload {
     /// Where it lies; removed in the end.
     pub spooled: NamedTempFile,
     pub received: Instant,
+    /// The most that it may take in the database, in bytes.
+    pub quota: Option<i64>,
 }
 
 /// Imports `upload`. `answered` is called once, when the collection has been replaced for good or will not be.
@@ -151,6 +154,11 @@ async fn finish_quickly(
     made_here: Option<&Current>,
 ) -> Result<(), Refusal> {
     let current = merged(app, upload.account, made_here, loaded?).await?;
+    if let Some(quota) = upload.quota
+        && quota::exceeds(app.user.schema_size(&current.schema).await?, 0, quota)
+    {
+        return Err(Refusal::Tell(quota::collection_is_full(quota)));
+    }
     done(app.user.switch(new, &current, app.clock.now_ms()).await)?;
     log_end(upload, &current);
     Ok(())

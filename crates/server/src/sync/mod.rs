@@ -18,6 +18,7 @@ mod login;
 pub mod media;
 mod meta;
 mod pace;
+mod quota;
 mod reply;
 mod sanity;
 mod shapes;

@@ -116,6 +116,8 @@ impl Context {
             app: app.clone(),
             account: owner.account,
             username: owner.username,
+            quota_collection: owner.quota_collection_bytes,
+            quota_media: owner.quota_media_bytes,
             device: hex::encode(Sha256::digest(&envelope.host_key)),
             session_key: envelope.session_key.clone(),
             version: envelope.version,

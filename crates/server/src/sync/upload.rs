@@ -4,6 +4,7 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::import::{self, Upload};
 use super::incoming::Incoming;
+use super::quota;
 use super::reply;
 use super::spool::Spooled;
 use crate::actions::load_collection::LoadError;
@@ -47,12 +48,25 @@ async fn replace(cx: &Context, spooled: Spooled) -> Result<(), Refusal> {
         return Err(SyncError::unavailable("too many uploads and downloads at the same time").into());
     };
     let limits = Limits { max_bytes: app.config.limits.max_upload, ..Limits::default() };
+    if let Some(quota) = cx.quota_collection
+        && quota::exceeds(0, spooled.file.as_file().metadata()?.len(), quota)
+    {
+        return Err(Refusal::Tell(quota::collection_is_full(quota)));
+    }
     let opened = tokio::task::spawn_blocking(move || {
         let file = CollectionFile::open_unchecked(spooled.file.path(), &limits)?;
         Ok::<_, FileError>((Arc::new(file), spooled.file))
     });
     let (file, spooled) = opened.await??;
-    let upload = Upload { account: cx.account, username: cx.username.clone(), client: cx.client.text.clone(), file, spooled, received };
+    let upload = Upload {
+        account: cx.account,
+        username: cx.username.clone(),
+        client: cx.client.text.clone(),
+        file,
+        spooled,
+        received,
+        quota: cx.quota_collection,
+    };
     let (sender, answer) = oneshot::channel();
     // In a task of its own: an import goes on when the client hangs up, and its next sync finds it done.
     let task = import::import(app.clone(), upload, |outcome| {

@@ -19,6 +19,8 @@ pub enum WebError {
     NotFound,
     BadRequest(String),
     Conflict(String),
+    /// Too many attempts; the seconds until the next.
+    TryLater(i64),
     /// Passes by itself.
     Unavailable,
     /// Our fault; the log says what it was.
@@ -63,6 +65,7 @@ impl From<AccountError> for WebError {
         match error {
             AccountError::Store(error) => error.into(),
             AccountError::NoSuchUser(_) => Self::NotFound,
+            AccountError::TryLater(seconds) => Self::TryLater(seconds),
             AccountError::Hashing(PasswordError::Busy) => Self::Unavailable,
             AccountError::Hashing(_) | AccountError::Io(_) => {
                 tracing::error!(%error, "a page cannot be made");

@@ -58,6 +58,9 @@ fn explain(error: &WebError, site: &Site, here: Option<&str>) -> Response {
         WebError::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is no such page, or what it was about is gone.".to_owned()),
         WebError::BadRequest(message) => (StatusCode::BAD_REQUEST, "That did not work", message.clone()),
         WebError::Conflict(message) => (StatusCode::CONFLICT, "Not now", message.clone()),
+        WebError::TryLater(seconds) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Not now", format!("Too many attempts. Try again in {}.", super::login::minutes(*seconds)))
+        }
         WebError::Unavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "Not now", "The server is busy or its database is away. Try again in a moment.".to_owned())
         }

@@ -12,8 +12,9 @@ struct Welcome {
 }
 
 pub async fn show(visit: Visit) -> WebResult {
-    if visit.active.is_some() {
-        return Ok(visit.go("/account/"));
+    if let Some(active) = &visit.active {
+        let is_staff = active.account.is_staff || active.account.is_superuser;
+        return Ok(visit.go(if is_staff { "/admin/" } else { "/account/" }));
     }
     if visit.app.accounts.any().await? {
         return Ok(visit.go("/login/"));

@@ -16,6 +16,15 @@ struct LoginPage {
     username: String,
     next: String,
     problem: Option<String>,
+    may_join: bool,
+    may_forget: bool,
+}
+
+impl LoginPage {
+    fn new(visit: &Visit, username: String, next: String, problem: Option<String>) -> Self {
+        let web = &visit.app.config.web;
+        Self { l: visit.layout("Log in"), username, next, problem, may_join: web.signup_open, may_forget: web.mail.is_some() }
+    }
 }
 
 pub async fn show(visit: Visit, query: Fields) -> WebResult {
@@ -23,7 +32,7 @@ pub async fn show(visit: Visit, query: Fields) -> WebResult {
     if visit.active.is_some() {
         return Ok(visit.go(&next));
     }
-    visit.page(&LoginPage { l: visit.layout("Log in"), username: String::new(), next, problem: None })
+    visit.page(&LoginPage::new(&visit, String::new(), next, None))
 }
 
 pub async fn submit(Posted { who: visit, form }: Posted<Visit>) -> WebResult {
@@ -54,7 +63,7 @@ fn refuse(visit: &Visit, username: String, next: String, error: AccountError) ->
         }
         other => return Err(other.into()),
     };
-    let mut answer = visit.page_with(status, &LoginPage { l: visit.layout("Log in"), username, next, problem: Some(problem) })?;
+    let mut answer = visit.page_with(status, &LoginPage::new(visit, username, next, Some(problem)))?;
     if let Some(seconds) = wait {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

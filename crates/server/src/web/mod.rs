@@ -6,15 +6,22 @@
 //! takes it inside [`form::Posted`], which is where the token against forged requests is checked. So neither can be forgotten.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod confirm;
+pub mod connect;
 pub mod error;
 pub mod finish;
+pub mod forgot;
 pub mod form;
 pub mod home;
+pub mod join;
 pub mod layout;
 pub mod login;
+pub mod new_account;
 pub mod next;
+pub mod reset;
 pub mod routes;
+pub mod setup;
 pub mod show;
 pub mod visit;

@@ -1,6 +1,7 @@
 //! The addresses of the pages.
 
-use super::{account, assets, confirm, error, finish, home, login};
+use super::admin::{add, delete, edit, invitations, password, server, steps, user, users};
+use super::{account, assets, confirm, connect, error, finish, forgot, home, join, login, reset, setup};
 use crate::app::App;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -17,6 +18,28 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/logout/", post(login::log_out))
         .route("/confirm/", get(confirm::show).post(confirm::submit))
         .route("/account/", get(account::overview::show))
+        .route("/account/connect/", get(connect::own))
+        .route("/setup/{secret}/", get(setup::show).post(setup::submit))
+        .route("/join/", get(join::show_open).post(join::submit_open))
+        .route("/join/{secret}/", get(join::show_invited).post(join::submit_invited))
+        .route("/password/{secret}/", get(reset::show).post(reset::submit))
+        .route("/forgot/", get(forgot::show).post(forgot::submit))
+        .route("/admin/", get(users::show))
+        .route("/admin/users/add/", get(add::show).post(add::submit))
+        .route("/admin/users/{id}/", get(user::show))
+        .route("/admin/users/{id}/connect/", get(connect::others))
+        .route("/admin/users/{id}/edit/", get(edit::show).post(edit::submit))
+        .route("/admin/users/{id}/password/", get(password::show).post(password::submit))
+        .route("/admin/users/{id}/password-link/", post(password::make_link))
+        .route("/admin/users/{id}/enable/", post(steps::enable))
+        .route("/admin/users/{id}/disable/", post(steps::disable))
+        .route("/admin/users/{id}/logout/", post(steps::log_out_everywhere))
+        .route("/admin/users/{id}/devices/", post(steps::revoke_device))
+        .route("/admin/users/{id}/restore/", post(steps::restore))
+        .route("/admin/users/{id}/delete/", get(delete::show).post(delete::submit))
+        .route("/admin/invitations/", get(invitations::show).post(invitations::make))
+        .route("/admin/invitations/withdraw/", post(invitations::withdraw))
+        .route("/admin/server/", get(server::show))
         .route("/static/{name}", get(assets::send))
         .route("/login", get(error::add_slash))
         .route("/admin", get(error::add_slash))

@@ -2,6 +2,7 @@
 
 use super::error::{WebError, WebResult};
 use super::layout::Layout;
+use crate::actions::actor::Actor;
 use crate::actions::web_sessions::{Active, COOKIE_SECONDS, Memory, csrf_token};
 use crate::app::App;
 use crate::http::cookies;
@@ -93,6 +94,22 @@ impl Visit {
         }
     }
 
+    /// A page of ours as a link for other people and programs: under the address in the settings, or else the one that was asked for.
+    pub fn public_link(&self, path: &str) -> String {
+        match &self.app.config.web.public_url {
+            Some(url) => format!("{url}{path}"),
+            None => format!("{}{}", self.site.address().trim_end_matches('/'), path),
+        }
+    }
+
+    /// For what anybody can ask for: so many times from one address.
+    ///
+    /// # Errors
+    /// [`WebError::TryLater`].
+    pub async fn slow_down(&self, what: &str) -> WebResult<()> {
+        Ok(self.app.accounts.slow_down(what, None, self.address).await?)
+    }
+
     fn set_cookie(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
         if let Some(cookie) = cookies::set(&self.site, name, value, seconds) {
             headers.append(header::SET_COOKIE, cookie);
@@ -118,6 +135,11 @@ impl SignedIn {
         let memory = Memory { notice: Some(notice.into()), ..self.active.memory.clone() };
         self.app.web_sessions.remember(&self.active, &memory).await?;
         Ok(self.go(path))
+    }
+
+    /// Who does it, for the audit log.
+    pub fn actor(&self) -> Actor {
+        Actor::new(self.active.account.username.clone(), self.address)
     }
 
     /// For dangerous steps: the password must have been typed lately. `back` is the page to come back to when it has been.

@@ -98,9 +98,13 @@ impl TestServer {
 
     /// Another device of an account.
     pub async fn log_in(&self, name: &str) -> Device {
+        self.log_in_with(name, PASSWORD).await
+    }
+
+    pub async fn log_in_with(&self, name: &str, password: &str) -> Device {
         let mut device =
             Device { app: self.app.clone(), key: String::new(), session: "s1".into(), legacy: false, client: "26.09.3,0,linux".into() };
-        let answer = device.json("sync/hostKey", json!({"u": name, "p": PASSWORD})).await;
+        let answer = device.json("sync/hostKey", json!({"u": name, "p": password})).await;
         device.key = answer["key"].as_str().unwrap().to_owned();
         device
     }

@@ -32,6 +32,7 @@ use crate::repeat::repeat;
 use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt};
+use std::collections::HashMap;
 
 /// A pool of connections to one database.
 #[derive(Clone)]
@@ -153,6 +154,12 @@ impl Db {
     /// Names of the existing schemas that begin with `prefix`, of those that we may see.
     pub async fn schemas(&self, prefix: &str) -> Result<Vec<String>> {
         engine!(Pool, &self.pool, pool => pool.schemas(prefix).await)
+    }
+
+    /// The bytes that schemas take, with all that is in them. Those that do not exist are left out.
+    pub async fn schema_sizes(&self, names: &[String]) -> Result<HashMap<String, i64>> {
+        let rows = engine!(Pool, &self.pool, pool => rows(pool.schema_sizes(names).await?));
+        rows.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
     }
 
     /// Brings the planner's statistics up to date after a bulk load. Best done before a schema is used.

@@ -119,6 +119,12 @@ impl Pool {
         rows.iter().map(|row| row.opt_text(0).map(Option::unwrap_or_default)).collect()
     }
 
+    pub(super) async fn schema_sizes(&self, names: &[String]) -> Result<Vec<Row>> {
+        let sql = "SELECT CAST(n.nspname AS TEXT), CAST(SUM(pg_total_relation_size(c.oid)) AS BIGINT) FROM pg_class c \
+                   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ?? AND c.relkind = 'r' GROUP BY n.nspname";
+        self.query(sql, crate::params![names.to_vec()]).await
+    }
+
     pub(super) async fn analyze(&self, schema: &str, table: &str) -> Result<()> {
         self.script(&format!("ANALYZE {schema}.{table}")).await
     }

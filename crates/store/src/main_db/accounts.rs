@@ -38,6 +38,16 @@ pub struct NewAccount {
     pub is_superuser: bool,
 }
 
+/// What can be changed about an account beside its name, password and state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountChange {
+    pub email: String,
+    pub is_staff: bool,
+    pub is_superuser: bool,
+    pub quota_collection_bytes: Option<i64>,
+    pub quota_media_bytes: Option<i64>,
+}
+
 /// Read by [`from_row`]; whoever joins other tables puts their columns behind.
 pub(super) const COLUMN_COUNT: usize = 10;
 pub(super) const COLUMNS: &str = "a.id, a.username, a.email, a.is_active, a.is_staff, a.is_superuser, a.created, a.last_login, \
@@ -85,6 +95,12 @@ impl MainDb {
         row.map(|row| Ok((from_row(&row)?, row.text(COLUMN_COUNT)?))).transpose()
     }
 
+    /// The active accounts with this e-mail address, at most five.
+    pub async fn accounts_by_email(&self, email: &str) -> Result<Vec<Account>> {
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.accounts a WHERE a.email = ? AND a.is_active = 1 AND a.deleted_at IS NULL LIMIT 5");
+        self.db.query(&sql, params![email]).await?.iter().map(from_row).collect()
+    }
+
     /// All accounts, by username.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM {{s}}.accounts a WHERE a.deleted_at IS NULL ORDER BY a.username_key");
@@ -115,6 +131,14 @@ impl MainDb {
         Ok(self.db.execute(sql, params![active, id]).await? > 0)
     }
 
+    /// Changes e-mail address, roles and quotas. Answers whether there is such an account.
+    pub async fn change_account(&self, id: i64, new: &AccountChange) -> Result<bool> {
+        let sql = "UPDATE {s}.accounts SET email = ?, is_staff = ?, is_superuser = ?, quota_collection_bytes = ?, quota_media_bytes = ? \
+                   WHERE id = ? AND deleted_at IS NULL";
+        let params = params![new.email.as_str(), new.is_staff, new.is_superuser, new.quota_collection_bytes, new.quota_media_bytes, id];
+        Ok(self.db.execute(sql, params).await? > 0)
+    }
+
     /// Gives an account another username. Answers whether there is such an account.
     ///
     /// # Errors
@@ -137,7 +161,7 @@ impl MainDb {
             // No username contains a control character, so this key cannot be anybody's.
             let sql = "UPDATE {s}.accounts SET deleted_at = ?, is_active = 0, username_key = ?, password_hash = '' WHERE id = ? AND deleted_at IS NULL";
             let changed = tx.execute(sql, params![now_ms, format!("\u{1}{id}"), id]).await?;
-            for table in ["host_keys", "web_sessions", "api_tokens"] {
+            for table in ["host_keys", "web_sessions", "api_tokens", "one_time_links"] {
                 tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![id]).await?;
             }
             tx.commit().await?;

@@ -20,6 +20,9 @@ pub struct HostKeyOwner {
     pub username: String,
     /// When the key was last seen in use, to within a minute or so.
     pub last_seen: i64,
+    /// The account's quotas, in bytes.
+    pub quota_collection_bytes: Option<i64>,
+    pub quota_media_bytes: Option<i64>,
 }
 
 /// A host key in the list of an account's devices.
@@ -56,10 +59,19 @@ impl MainDb {
 
     /// Whom a key belongs to. None for a key that is unknown, was revoked, or whose account is disabled or deleted.
     pub async fn host_key_owner(&self, digest: &str) -> Result<Option<HostKeyOwner>> {
-        let sql = "SELECT k.account, a.username, k.last_seen FROM {s}.host_keys k JOIN {s}.accounts a ON a.id = k.account \
+        let sql = "SELECT k.account, a.username, k.last_seen, a.quota_collection_bytes, a.quota_media_bytes FROM {s}.host_keys k JOIN {s}.accounts a ON a.id = k.account \
                    WHERE k.digest = ? AND a.is_active = 1 AND a.deleted_at IS NULL";
         let row = self.db.query_opt(sql, params![digest]).await?;
-        row.map(|row| Ok(HostKeyOwner { account: row.int(0)?, username: row.text(1)?, last_seen: row.int(2)? })).transpose()
+        let owner = |row: crate::engine::Row| {
+            Ok(HostKeyOwner {
+                account: row.int(0)?,
+                username: row.text(1)?,
+                last_seen: row.int(2)?,
+                quota_collection_bytes: row.opt_int(3)?,
+                quota_media_bytes: row.opt_int(4)?,
+            })
+        };
+        row.map(owner).transpose()
     }
 
     /// Notes that a key was used, by which client and from where. `client` is None when the request does not tell.

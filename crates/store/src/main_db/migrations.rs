@@ -5,7 +5,7 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }];
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }];
 
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
@@ -78,4 +78,21 @@ CREATE TABLE IF NOT EXISTS {s}.login_attempts (
     attempts INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS login_attempts_window_start ON {s}.login_attempts (window_start);
+";
+
+/// What the web pages need.
+const PAGES: &str = "
+ALTER TABLE {s}.audit_log ADD COLUMN IF NOT EXISTS address KEY_T NOT NULL DEFAULT '';
+CREATE TABLE IF NOT EXISTS {s}.one_time_links (
+    digest KEY_T PRIMARY KEY,
+    kind KEY_T NOT NULL,
+    account BIGINT,
+    maker KEY_T NOT NULL,
+    created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    data TEXT_T NOT NULL
+);
+CREATE INDEX IF NOT EXISTS one_time_links_account ON {s}.one_time_links (account);
+CREATE INDEX IF NOT EXISTS one_time_links_expires ON {s}.one_time_links (expires);
+CREATE INDEX IF NOT EXISTS accounts_email ON {s}.accounts (email);
 ";

@@ -2,6 +2,7 @@
 //!
 //! Times are milliseconds since the epoch. Keys are stored as SHA-256 in hexadecimal digits, never as they are given out.
 
+pub mod account_list;
 pub mod accounts;
 pub mod api_tokens;
 pub mod audit;
@@ -9,13 +10,16 @@ pub mod check;
 pub mod host_keys;
 pub mod login_attempts;
 mod migrations;
+pub mod one_time_links;
 pub mod web_sessions;
 
-pub use accounts::{Account, NewAccount};
+pub use account_list::{AccountFilter, AccountOrder, AccountQuery, Totals};
+pub use accounts::{Account, AccountChange, NewAccount};
 pub use api_tokens::ApiToken;
 pub use audit::AuditEntry;
 pub use host_keys::{Client, HostKey, HostKeyOwner};
 pub use login_attempts::Attempts;
+pub use one_time_links::OneTimeLink;
 pub use web_sessions::WebSession;
 
 use crate::engine::{ConnectTo, Db, PoolUse};
@@ -72,6 +76,11 @@ impl MainDb {
     /// How busy the connections are.
     pub fn pool_use(&self) -> PoolUse {
         self.db.pool_use()
+    }
+
+    /// What there is to know about the database itself.
+    pub async fn about(&self) -> Result<crate::about::About> {
+        crate::about::about(&self.db, "main", migrations::STEPS.len()).await
     }
 
     /// Answers when the database does.

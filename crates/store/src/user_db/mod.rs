@@ -8,6 +8,7 @@ mod edits;
 pub mod generations;
 pub mod media;
 mod migrations;
+pub mod overview;
 mod queue;
 pub mod sessions;
 pub mod staging;
@@ -81,6 +82,11 @@ impl UserDb {
     /// Names of the schemas of this installation's collections that exist.
     pub async fn schemas(&self) -> Result<Vec<String>> {
         self.db.schemas(&format!("{}_", self.schema_prefix)).await
+    }
+
+    /// What there is to know about the database itself.
+    pub async fn about(&self) -> Result<crate::about::About> {
+        crate::about::about(&self.db, "user", migrations::STEPS.len()).await
     }
 
     /// Answers when the database does.

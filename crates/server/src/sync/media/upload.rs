@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::sync::context::Context;
 use crate::sync::error::{SyncError, SyncResult};
 use crate::sync::incoming::Incoming;
-use anki::media::{UploadBatch, UploadLimits};
+use crate::sync::quota;
+use anki::media::{UploadBatch, UploadChange, UploadLimits};
 use anki::wire::media;
 use std::fs::File;
 use std::io::BufReader;
@@ -28,6 +29,9 @@ pub(super) async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<V
     let entries = batch.entries();
     let names: Vec<String> = batch.changes().iter().map(|change| change.name.clone()).collect();
     let known = app.user.media_files(account, &names).await?;
+    let size_now = |name: &str| known.iter().find(|file| file.name == name).map_or(0, |file| file.size);
+    let size_then = |change: &UploadChange| change.content.as_ref().map_or(0, |content| content.size.cast_signed());
+    quota::check_media(cx, batch.changes().iter().map(|change| size_then(change) - size_now(&change.name)).sum()).await?;
     let writes = tokio::task::spawn_blocking(move || store_contents(&app, account, batch, &known)).await??;
     match cx.app.user.apply_media(account, &writes, cx.now_ms()).await {
         Ok(usn) => Ok(media::upload_answer(entries, usn)),

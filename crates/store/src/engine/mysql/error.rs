@@ -11,7 +11,9 @@ const LOCK_WAIT_TIMEOUT: u16 = 1205;
 /// Interrupted by a limit on the time of a statement (MariaDB's, MySQL's), or by an administrator.
 const TOO_SLOW: &[u16] = &[1969, 3024, 1317];
 pub(super) const DUPLICATE_KEY: u16 = 1062;
-pub(super) const DUPLICATE_INDEX_NAME: u16 = 1061;
+const DUPLICATE_INDEX_NAME: u16 = 1061;
+/// An index or a column of that name exists.
+pub(super) const ALREADY_THERE: &[u16] = &[DUPLICATE_INDEX_NAME, 1060];
 /// The same with the name of the key; a database; a table; an index.
 const EXISTS: &[u16] = &[DUPLICATE_KEY, 1586, 1007, 1050, DUPLICATE_INDEX_NAME];
 /// A table; a database; the database to drop; the table to drop; a table made after the snapshot; a table that its engine has lost.

@@ -39,7 +39,7 @@ async fn execute(conn: &mut Conn, statement: Statement, dialect: &Dialect) -> Re
 async fn script(conn: &mut Conn, statements: Vec<sql::Ddl>) -> Result<()> {
     for statement in statements {
         match conn.query_drop(statement.sql).await {
-            Err(mysql_async::Error::Server(e)) if statement.may_exist && e.code == error::DUPLICATE_INDEX_NAME => {}
+            Err(mysql_async::Error::Server(e)) if statement.may_exist && error::ALREADY_THERE.contains(&e.code) => {}
             outcome => outcome.map_err(error)?,
         }
     }

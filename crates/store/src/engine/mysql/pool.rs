@@ -29,6 +29,8 @@ pub(super) const SESSION_SETTINGS: &str = "SET NAMES utf8mb4; SET SESSION sql_mo
      SESSION wait_timeout = 3600; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// MariaDB ends abandoned transactions by itself; MySQL has to rely on the connection being closed.
 pub(super) const MARIADB_SETTINGS: &str = "; SET SESSION idle_transaction_timeout = 60";
+/// MySQL alone remembers the sizes of tables for a day.
+const MYSQL_SETTINGS: &str = "; SET SESSION information_schema_stats_expiry = 0";
 /// Statements that stay prepared: those that ask for texts in the shared tables.
 const PREPARED: usize = 64;
 /// Most bytes of a row that we read: the most that the protocol knows.
@@ -95,7 +97,8 @@ impl Pool {
         let server = Server::ask(&mut first).await?;
         // The others will be like it; that it ends badly harms nobody.
         let _ = first.disconnect().await;
-        let settings = if server.is_mariadb { format!("{SESSION_SETTINGS}{MARIADB_SETTINGS}") } else { SESSION_SETTINGS.to_owned() };
+        let more = if server.is_mariadb { MARIADB_SETTINGS } else { MYSQL_SETTINGS };
+        let settings = format!("{SESSION_SETTINGS}{more}");
         let manager = Manager { opts: OptsBuilder::from_opts(opts).setup(vec![settings]).into() };
         let inner = managed::Pool::builder(manager)
             .max_size(to.max_connections)
@@ -172,6 +175,12 @@ impl Pool {
         let sql = "SELECT schema_name FROM information_schema.schemata WHERE LEFT(schema_name, ?) = ? ORDER BY 1";
         let rows = self.query(sql, crate::params![prefix.len() as i64, prefix]).await?;
         rows.iter().map(|row| row.opt_text(0).map(Option::unwrap_or_default)).collect()
+    }
+
+    pub async fn schema_sizes(&self, names: &[String]) -> Result<Vec<Row>> {
+        let sql = "SELECT table_schema, CAST(SUM(data_length + index_length) AS SIGNED) FROM information_schema.tables \
+                   WHERE table_schema IN ?? GROUP BY table_schema";
+        self.query(sql, crate::params![names.to_vec()]).await
     }
 
     pub async fn analyze(&self, schema: &str, table: &str) -> Result<()> {

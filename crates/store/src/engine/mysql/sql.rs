@@ -112,7 +112,7 @@ fn stored(text: String) -> Vec<u8> {
 #[derive(Debug, PartialEq)]
 pub(super) struct Ddl {
     pub sql: String,
-    /// MySQL 8 has no `IF NOT EXISTS` for indexes: that it exists is found out by trying.
+    /// MySQL 8 has no `IF NOT EXISTS` for indexes and columns: that it exists is found out by trying.
     pub may_exist: bool,
 }
 
@@ -126,8 +126,10 @@ pub(super) fn script(sql: &str, shared: &str, text_collation: &str) -> Vec<Ddl> 
     };
     let ddl = |statement: &str| {
         let is_index = statement.starts_with("CREATE INDEX IF") || statement.starts_with("CREATE UNIQUE INDEX IF");
-        let sql = if is_index { statement.replacen(" IF NOT EXISTS", "", 1) } else { statement.to_owned() };
-        Ddl { sql: words(&sql), may_exist: is_index }
+        let is_column = statement.starts_with("ALTER TABLE") && statement.contains("ADD COLUMN IF NOT EXISTS");
+        let may_exist = is_index || is_column;
+        let sql = if may_exist { statement.replacen(" IF NOT EXISTS", "", 1) } else { statement.to_owned() };
+        Ddl { sql: words(&sql), may_exist }
     };
     statements.map(ddl).collect()
 }
@@ -178,6 +180,8 @@ mod tests {
             script(sql, "`x`", "c"),
             [ddl("CREATE TABLE `x`.t (a VARBINARY(1000) PRIMARY KEY)", false), ddl("CREATE UNIQUE INDEX i ON `x`.t (a)", true)]
         );
+        let column = "ALTER TABLE {s}.t ADD COLUMN IF NOT EXISTS b KEY_T NOT NULL DEFAULT ''";
+        assert_eq!(script(column, "`x`", "c"), [ddl("ALTER TABLE `x`.t ADD COLUMN b VARBINARY(1000) NOT NULL DEFAULT ''", true)]);
         assert_eq!(quoted("a`b"), "`a``b`");
     }
 }

@@ -1,0 +1,73 @@
+//! `/admin/users/<id>/delete/`: deleting an account, after saying what will be lost.
+
+use super::target;
+use crate::web::error::WebResult;
+use crate::web::form::Posted;
+use crate::web::layout::Layout;
+use crate::web::show;
+use crate::web::visit::Staff;
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use store::main_db::Account;
+use store::user_db::GenerationState;
+
+#[derive(Template)]
+#[template(path = "user_delete.html")]
+struct DeletePage {
+    l: Layout,
+    id: i64,
+    username: String,
+    notes: String,
+    cards: String,
+    reviews: String,
+    media_files: String,
+    media: String,
+    kept: usize,
+    devices: usize,
+    problem: Option<&'static str>,
+}
+
+pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
+    let account = allowed(&who, id).await?;
+    let page = DeletePage::new(&who, &account, None).await?;
+    who.page(&page)
+}
+
+pub async fn submit(Path(id): Path<i64>, Posted { who, form }: Posted<Staff>) -> WebResult {
+    let account = allowed(&who, id).await?;
+    if form.text("username") != account.username {
+        let page = DeletePage::new(&who, &account, Some("That is another name, so nothing was deleted.")).await?;
+        return who.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    who.app.accounts.begin_deletion(&account, who.actor()).await?;
+    who.go_and_tell("/admin/", format!("{} is deleted. Collection and media are being removed.", account.username)).await
+}
+
+async fn allowed(who: &Staff, id: i64) -> WebResult<Account> {
+    let account = target::other_to_change(who, id).await?;
+    who.need_password(&format!("{}delete/", target::path(&account)))?;
+    Ok(account)
+}
+
+impl DeletePage {
+    async fn new(who: &Staff, account: &Account, problem: Option<&'static str>) -> WebResult<Self> {
+        let app = &who.app;
+        let ids = [account.id];
+        let (overviews, generations) = tokio::try_join!(app.user.overviews(&ids), app.user.generations(account.id))?;
+        let overview = overviews.get(&account.id).cloned().unwrap_or_default();
+        Ok(Self {
+            l: who.layout(&format!("Delete {}", account.username)),
+            id: account.id,
+            username: account.username.clone(),
+            notes: show::number(overview.counts.notes),
+            cards: show::number(overview.counts.cards),
+            reviews: show::number(overview.counts.revlog),
+            media_files: show::number(overview.media_files),
+            media: show::size(overview.media_bytes),
+            kept: generations.iter().filter(|g| g.state == GenerationState::Kept).count(),
+            devices: app.main.host_keys(account.id).await?.len(),
+            problem,
+        })
+    }
+}

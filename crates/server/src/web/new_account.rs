@@ -1,0 +1,100 @@
+//! The fields that make an account, wherever that is done: setting up, administration, joining.
+
+use super::error::{WebError, WebResult};
+use super::form::Fields;
+use super::visit::Visit;
+use crate::actions::accounts::{AccountError, NewUser};
+use crate::actions::actor::Actor;
+use crate::actions::password_rules;
+use crate::actions::username::Username;
+use store::main_db::Account;
+
+/// What was typed, to be shown again, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct NewAccountForm {
+    pub username: String,
+    pub email: String,
+    pub problem: Option<String>,
+}
+
+impl NewAccountForm {
+    /// Checks what was typed, without making anything. Answers what is wrong.
+    pub fn check(form: &Fields) -> Result<NewUser, Self> {
+        let (username, email) = (form.text("username"), form.text("email"));
+        let refuse = |problem: String| Self { username: username.to_owned(), email: email.to_owned(), problem: Some(problem) };
+        let name = Username::new(username).map_err(|e| refuse(sentence(&e.to_string())))?;
+        if let Some(problem) = email_problem(email) {
+            return Err(refuse(problem.to_owned()));
+        }
+        let password = new_password(form, &[username, email]).map_err(refuse)?;
+        Ok(NewUser { username: name, email: email.to_owned(), password, is_staff: false, is_superuser: false })
+    }
+
+    /// Makes the account, with the roles of staff and superuser, or answers the form to be filled in again.
+    ///
+    /// # Errors
+    /// When it fails for another reason than what was typed.
+    pub async fn submit(visit: &Visit, form: &Fields, roles: (bool, bool), actor: &Actor) -> WebResult<Result<Account, Self>> {
+        let new = match Self::check(form) {
+            Ok(new) => NewUser { is_staff: roles.0, is_superuser: roles.1, ..new },
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let email = new.email.clone();
+        match visit.app.accounts.create(new, actor.clone()).await {
+            Ok(account) => Ok(Ok(account)),
+            Err(AccountError::NameTaken(username)) => {
+                let problem = Some("There is a user with that name already.".to_owned());
+                Ok(Err(Self { username, email, problem }))
+            }
+            Err(other) => Err(WebError::from(other)),
+        }
+    }
+}
+
+/// A new password, typed twice. `about` is what it must not be made of.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn new_password(form: &Fields, about: &[&str]) -> Result<String, String> {
+    let password = form.get("password");
+    if password != form.get("again") {
+        return Err("The two passwords are not the same.".to_owned());
+    }
+    match password_rules::problem(password, about) {
+        Some(problem) => Err(problem.to_owned()),
+        None => Ok(password.to_owned()),
+    }
+}
+
+/// What is wrong with an e-mail address. None at all is fine.
+pub fn email_problem(email: &str) -> Option<&'static str> {
+    let fits = match email.rsplit_once('@') {
+        Some((local, domain)) => !local.is_empty() && !domain.is_empty(),
+        None => email.is_empty(),
+    };
+    let is_plain = email.len() <= 254 && !email.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';'));
+    (!fits || !is_plain).then_some("That is not an e-mail address. It may be left empty.")
+}
+
+/// With a capital and a full stop.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for email in ["", "ann@example.com", "ann+anki@localhost"] {
+            assert_eq!(email_problem(email), None, "{email}");
+        }
+        for email in ["ann", "@example.com", "ann@", "a b@c", "<a@b>", "a@b,c@d", "a@b\r\nBcc: c@d"] {
+            assert!(email_problem(email).is_some(), "{email}");
+        }
+        assert_eq!(sentence("a username cannot be empty"), "A username cannot be empty.");
+    }
+}
