@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn file_names_are_harmless() {
         for (name, want) in
-            [("ann", "ann-2026-09-21.colpkg"), ("-rf ../日", "rf_.._-2026-09-21.colpkg"), ("a@b.c", "a@b.c-2026-09-21.colpkg")]
+            [("ann", "ann-2026-09-21.colpkg"), ("-rf ../日", "rf_..__-2026-09-21.colpkg"), ("a@b.c", "a@b.c-2026-09-21.colpkg")]
         {
             assert_eq!(file_name(name, 1_790_000_000_000), want);
         }
