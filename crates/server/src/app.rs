@@ -102,7 +102,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))
         .route("/health/probe", axum::routing::post(http::probe::probe))
-        .merge(api::routes())
+        .merge(api::routes(&app))
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
         .merge(web::routes::routes(&app))

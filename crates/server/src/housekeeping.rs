@@ -10,6 +10,8 @@ use std::time::Duration;
 const OFTEN: Duration = Duration::from_secs(60);
 /// How often folders are read: every so many rounds.
 const RARELY: u32 = 60;
+/// Answers to requests with an `Idempotency-Key` are kept for a day.
+const ANSWERS_MS: i64 = 24 * 60 * 60 * 1000;
 /// A client waits 30 seconds, or a minute or two where the user has set so. After this, its sync will not go on.
 const IDLE_SESSION_MS: i64 = 10 * 60 * 1000;
 /// How long a repeated `finish` is answered.
@@ -51,6 +53,7 @@ async fn counted(kind: &'static str, app: &App, round: impl Future<Output = anyh
 /// When the database fails; the next round goes on where this one stopped.
 pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
     let now = app.clock.now_ms();
+    app.user.forget_answers(now - ANSWERS_MS).await?;
     let idle = app.user.sweep_sessions(now - IDLE_SESSION_MS, now - FINISHED_MS).await?;
     REMOVED.add(["syncs"], idle);
     if idle > 0 {

@@ -9,6 +9,7 @@ pub mod check;
 pub mod collection_file;
 pub mod doctor;
 pub mod edit_collection;
+pub mod edit_media;
 pub mod export;
 pub mod import;
 pub mod key_cache;

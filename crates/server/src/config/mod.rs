@@ -36,6 +36,8 @@ pub struct Config {
     configured_key: Option<Secret>,
     pub allowed_hosts: AllowedHosts,
     pub trusted_proxies: TrustedProxies,
+    /// Sites whose pages may use the API: `https://example.com`, or `*` for all.
+    pub cors_origins: Vec<String>,
     pub databases: Databases,
     /// None for the folder in the data root.
     pub media: Option<MediaLocation>,
@@ -91,6 +93,8 @@ pub struct Limits {
     pub kept_count: u32,
     /// Requests of one account that are served at the same time by one process.
     pub account_requests: usize,
+    /// Requests that a login may send to the API in a minute; 0 for any number.
+    pub api_requests: u32,
     /// Connections of one process to one database.
     pub db_connections: usize,
 }
@@ -127,6 +131,11 @@ impl Config {
             "addresses or networks separated by commas, such as 127.0.0.1, 10.0.0.0/8",
             TrustedProxies::parse,
         );
+        let cors_origins = r.parsed(
+            settings::CORS_ORIGINS,
+            "addresses of sites separated by commas, without a path, such as https://example.com, or *",
+            parse_origins,
+        );
         let log = read_log(r);
         let metrics_address =
             r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
@@ -151,6 +160,7 @@ impl Config {
                 configured_key: configured_key?,
                 allowed_hosts: allowed_hosts?,
                 trusted_proxies: trusted_proxies?,
+                cors_origins: cors_origins?,
                 databases: databases?,
                 media: media?,
                 log: log?,
@@ -219,6 +229,15 @@ fn read_tls(r: &mut Reader) -> Option<Option<TlsFiles>> {
             None
         }
     }
+}
+
+fn parse_origins(text: &str) -> Option<Vec<String>> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let is_origin = |origin: &str| {
+        let site = origin.split_once("://").map(|(_, site)| site);
+        origin == "*" || site.is_some_and(|site| !site.is_empty() && !site.contains('/'))
+    };
+    origins.map(|origin| is_origin(origin).then(|| origin.to_owned())).collect()
 }
 
 fn read_data_root(reader: &mut Reader) -> Option<DataRoot> {
@@ -313,6 +332,7 @@ fn read_limits(r: &mut Reader) -> Option<Limits> {
     let kept_days = r.number(settings::KEPT_DAYS, 0..=36_500);
     let kept_count = r.number(settings::KEPT_COUNT, 0..=1_000);
     let account_requests = r.number(settings::ACCOUNT_REQUESTS, 1..=1_000);
+    let api_requests = r.number(settings::API_REQUESTS_PER_MINUTE, 0..=1_000_000);
     let db_connections = r.number(settings::DB_CONNECTIONS, 2..=1_000);
     Some(Limits {
         max_upload: max_upload?,
@@ -322,6 +342,7 @@ fn read_limits(r: &mut Reader) -> Option<Limits> {
         kept_days: u32::try_from(kept_days?).ok()?,
         kept_count: u32::try_from(kept_count?).ok()?,
         account_requests: usize::try_from(account_requests?).ok()?,
+        api_requests: u32::try_from(api_requests?).ok()?,
         db_connections: usize::try_from(db_connections?).ok()?,
     })
 }

@@ -45,6 +45,8 @@ settings! {
         "Signs what the API hands out; syncing and the pages do not need it. Unset, a random one is made at the first start and kept in `secret_key` in the data folder. Several processes behind one address must share it.";
     ALLOWED_HOSTS = "ALLOWED_HOSTS", default "*", values "names separated by commas":
         "Host names under which the server answers: `anki.example.com`, `.example.com` for a domain with all its subdomains, `*` for any. Any is the default because a sync server is often reached under several names and addresses, and every request carries its own key.";
+    CORS_ORIGINS = "CORS_ORIGINS", default "", values "addresses of sites separated by commas, or *":
+        "Sites whose pages may use the API with a token, such as https://example.com.";
     TRUSTED_PROXIES = "TRUSTED_PROXIES", default "", values "addresses or networks separated by commas":
         "Reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, such as `127.0.0.1, 10.0.0.0/8`. From anybody else these headers are ignored.";
     DEBUG = "DEBUG", default "false", values "true or false":
@@ -89,6 +91,8 @@ settings! {
         "How many days a collection that was replaced by an upload can be brought back with `djankiserv collection restore`.";
     KEPT_COUNT = "KEPT_COUNT", default "3", values "0–1000":
         "How many replaced collections are kept for an account.";
+    API_REQUESTS_PER_MINUTE = "API_REQUESTS_PER_MINUTE", default "1200", values "0–1000000":
+        "Requests to /api/v2/ that one token, or one account without a token, may send; 0 for any number. Counted by each process.";
     ACCOUNT_REQUESTS = "ACCOUNT_REQUESTS", default "16", values "1–1000":
         "How many requests of one account a process serves at the same time; further ones wait a moment and are then told to come back later. A device makes one or two at a time.";
     DB_CONNECTIONS = "DB_CONNECTIONS", default "20", values "2–1000":
@@ -136,6 +140,7 @@ pub const GROUPS: &[Group] = &[
             SECRET_KEY,
             ALLOWED_HOSTS,
             TRUSTED_PROXIES,
+            CORS_ORIGINS,
             DEBUG,
             LOG,
             LOG_FORMAT,
@@ -170,6 +175,7 @@ pub const GROUPS: &[Group] = &[
             KEPT_DAYS,
             KEPT_COUNT,
             ACCOUNT_REQUESTS,
+            API_REQUESTS_PER_MINUTE,
             DB_CONNECTIONS,
             LOGIN_ATTEMPTS,
             LOGIN_WINDOW_SECONDS,

@@ -22,6 +22,12 @@ impl Collection<'_> {
         rows.iter().map(from_row).collect()
     }
 
+    /// Reviews with an id above `after` and below `until`, in the order of their ids.
+    pub async fn reviews_between(&self, after: i64, until: i64, limit: i64) -> Result<Vec<Review>> {
+        let sql = format!("SELECT {} FROM {{c}}.revlog WHERE id > ? AND id < ? ORDER BY id LIMIT ?", REVLOG.column_list());
+        self.query(&sql, params![after, until, limit]).await?.iter().map(from_row).collect()
+    }
+
     /// Writes reviews whose id does not exist yet and answers how many those were: the first writer of an id wins. No id may occur twice.
     pub async fn add_reviews(&self, reviews: Vec<Review>) -> Result<u64> {
         self.tx()?.insert_new(self.schema, &REVLOG, reviews.iter().map(values).collect()).await

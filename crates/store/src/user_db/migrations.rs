@@ -5,7 +5,7 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }];
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: API_ANSWERS }];
 
 /// Sessions and staging are lost together when the database crashes (UNLOGGED on PostgreSQL): the client is told to sync again.
 const FIRST: &str = "
@@ -101,4 +101,17 @@ CREATE TABLE IF NOT EXISTS {s}.media (
     PRIMARY KEY (account, name)
 );
 CREATE INDEX IF NOT EXISTS media_usn ON {s}.media (account, usn);
+";
+
+/// Answers to requests that may be sent again.
+const API_ANSWERS: &str = "
+CREATE TABLE IF NOT EXISTS {s}.api_answers (
+    account BIGINT NOT NULL,
+    key_digest KEY_T NOT NULL,
+    request KEY_T NOT NULL,
+    answer TEXT_T NOT NULL,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (account, key_digest)
+);
+CREATE INDEX IF NOT EXISTS api_answers_created ON {s}.api_answers (created);
 ";

@@ -3,6 +3,7 @@
 //! The row of a collection in `collections` is its lock. [`UserDb::lock`] takes it as the first thing of a transaction and so learns the
 //! state of that moment; whoever writes to a collection holds it.
 
+mod answers;
 pub mod check;
 mod edits;
 pub mod generations;

@@ -14,11 +14,13 @@ mod fresh;
 mod index;
 pub mod notes;
 pub mod notetypes;
+mod once;
 pub mod presets;
 pub mod tags;
 
 pub use error::{EditError, Problem, Result};
 pub use index::{DeckRef, NotetypeRef};
+pub use once::{Once, OnceDone};
 
 use crate::app::App;
 use std::time::Duration;

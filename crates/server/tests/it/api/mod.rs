@@ -2,6 +2,7 @@
 
 mod dapi;
 mod logins;
+mod v2;
 
 use crate::support::{PASSWORD, TestServer};
 use axum::body::Body;

@@ -1,0 +1,115 @@
+//! The collection as a whole: stamps and counts, configuration, reviews.
+
+use super::problem::{Answer, Problem};
+use super::request::{Api, Body, Page, cursor, limit, select};
+use crate::actions::edit_collection::config::SetConfig;
+use anki::model::Review;
+use axum::Json;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+
+/// Counts and stamps.
+#[utoipa::path(get, path = "/api/v2/collection", tag = "collection", responses((status = 200, description = "Counts of rows, and stamps")))]
+pub async fn get(api: Api) -> Answer<Json<Value>> {
+    let current = api.open().await?;
+    let media = api.app.user.media_state(api.account()).await?.unwrap_or_default();
+    let (stamps, counts) = (current.stamps, current.counts);
+    Ok(Json(json!({
+        "username": api.caller.account.username,
+        "notes": counts.notes,
+        "cards": counts.cards,
+        "reviews": counts.revlog,
+        "notetypes": counts.notetypes,
+        "decks": counts.decks,
+        "presets": counts.presets,
+        "media_files": media.files,
+        "media_bytes": media.bytes,
+        "created": stamps.created,
+        "modified": stamps.modified,
+        "schema_modified": stamps.schema_modified,
+        "last_sync": stamps.last_sync,
+        "usn": stamps.usn,
+    })))
+}
+
+/// All keys of the configuration that clients share.
+#[utoipa::path(get, path = "/api/v2/collection/config", tag = "collection", responses((status = 200, description = "Key to value")))]
+pub async fn config(api: Api) -> Answer<Json<Map<String, Value>>> {
+    let current = api.open().await?;
+    let entries = api.stored(&current).config().await?.into_iter();
+    Ok(Json(entries.map(|entry| (entry.key, serde_json::from_str(&entry.json).unwrap_or_default())).collect()))
+}
+
+/// One key of the configuration.
+#[utoipa::path(get, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), responses((status = 200, description = "The value"), (status = 404, body = Problem)))]
+pub async fn config_key(api: Api, Path(key): Path<String>) -> Answer<Json<Value>> {
+    let current = api.open().await?;
+    let value = api.stored(&current).config_value(&key).await?.ok_or_else(|| Problem::not_found("there is no such key"))?;
+    Ok(Json(serde_json::from_str(&value).unwrap_or_default()))
+}
+
+/// Sets a key of the configuration. Clients sync the configuration as a whole, and the side that was changed last wins: a device with
+/// changes of its own that syncs later keeps its own.
+#[utoipa::path(put, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), request_body = Object, responses((status = 204), (status = 422, body = Problem)))]
+pub async fn set_config(api: Api, Path(key): Path<String>, Body(value): Body<Value>) -> Answer<StatusCode> {
+    api.edit(&SetConfig(vec![(key, Some(value))])).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a key of the configuration.
+#[utoipa::path(delete, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), responses((status = 204)))]
+pub async fn delete_config(api: Api, Path(key): Path<String>) -> Answer<StatusCode> {
+    api.edit(&SetConfig(vec![(key, None)])).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which reviews to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct ListReviews {
+    /// Milliseconds since the epoch: from then on.
+    pub since: Option<i64>,
+    /// Milliseconds since the epoch: before then.
+    pub until: Option<i64>,
+    pub cursor: Option<String>,
+    /// From 1 to 1000; 100 without.
+    pub limit: Option<u32>,
+    /// Keys of each review to answer, separated by commas.
+    pub select: Option<String>,
+}
+
+/// Lists reviews, in the order in which they took place.
+#[utoipa::path(get, path = "/api/v2/reviews", tag = "reviews", params(ListReviews), responses((status = 200, description = "A page of reviews")))]
+pub async fn reviews(api: Api, Query(query): Query<ListReviews>) -> Answer<Json<Page>> {
+    let current = api.open().await?;
+    let limit = limit(query.limit)?;
+    let after = cursor(query.cursor.as_deref())?.max(query.since.map_or(i64::MIN, |since| since.saturating_sub(1)));
+    let reviews = api.stored(&current).reviews_between(after, query.until.unwrap_or(i64::MAX), limit).await?;
+    let next = reviews.last().filter(|_| reviews.len() as i64 == limit).map(|review| review.id.to_string());
+    let mut items: Vec<Value> = reviews.iter().map(view).collect();
+    select(&mut items, query.select.as_deref())?;
+    Ok(Json(Page { items, next }))
+}
+
+fn view(review: &Review) -> Value {
+    let kind = match review.kind {
+        0 => "learn",
+        1 => "review",
+        2 => "relearn",
+        3 => "filtered",
+        4 => "manual",
+        _ => "rescheduled",
+    };
+    json!({
+        "id": review.id,
+        "card_id": review.card_id,
+        "button": review.ease,
+        "interval": review.interval,
+        "last_interval": review.last_interval,
+        "ease": review.factor,
+        "milliseconds": review.time,
+        "type": kind,
+    })
+}

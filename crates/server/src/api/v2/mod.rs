@@ -1,0 +1,109 @@
+//! Our own API: typed, with a description in OpenAPI that is made from this code.
+//!
+//! A file per kind of thing. Search and statistics have theirs beside these.
+
+pub mod cards;
+pub mod collection;
+pub mod decks;
+pub mod media;
+pub mod notes;
+pub mod notetypes;
+mod once;
+pub mod presets;
+pub mod problem;
+pub mod rate;
+mod reference;
+pub mod request;
+pub mod tags;
+pub mod users;
+
+use crate::app::App;
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use std::sync::Arc;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "djankiserv",
+        version = "2",
+        description = "Reads and writes the Anki collections that this server syncs. Every change reaches every device at its next sync."
+    ),
+    modifiers(&Logins),
+    security(("token" = []), ("basic" = []))
+)]
+struct Description;
+
+struct Logins;
+
+impl Modify for Logins {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let scheme = |scheme| SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
+        components.add_security_scheme("token", scheme(HttpAuthScheme::Bearer));
+        components.add_security_scheme("basic", scheme(HttpAuthScheme::Basic));
+    }
+}
+
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(notes::list, notes::add))
+        .routes(routes!(notes::get, notes::update, notes::delete))
+        .routes(routes!(notes::add_many))
+        .routes(routes!(notes::check))
+        .routes(routes!(notes::update_many))
+        .routes(routes!(notes::delete_many))
+        .routes(routes!(cards::list))
+        .routes(routes!(cards::get))
+        .routes(routes!(cards::change))
+        .routes(routes!(cards::delete))
+        .routes(routes!(decks::list, decks::create))
+        .routes(routes!(decks::get, decks::update, decks::delete))
+        .routes(routes!(presets::list, presets::create))
+        .routes(routes!(presets::get, presets::update, presets::delete))
+        .routes(routes!(notetypes::list, notetypes::create))
+        .routes(routes!(notetypes::get, notetypes::update, notetypes::delete))
+        .routes(routes!(tags::list))
+        .routes(routes!(tags::rename))
+        .routes(routes!(tags::clear_unused))
+        .routes(routes!(tags::delete))
+        .routes(routes!(media::list))
+        .routes(routes!(media::get, media::put, media::delete))
+        .routes(routes!(collection::get))
+        .routes(routes!(collection::config))
+        .routes(routes!(collection::config_key, collection::set_config, collection::delete_config))
+        .routes(routes!(collection::reviews))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::update, users::delete))
+        .routes(routes!(users::create_token_of))
+        .routes(routes!(users::list_tokens, users::create_token))
+        .routes(routes!(users::revoke_token))
+}
+
+/// All addresses of this API.
+pub fn routes() -> Router<Arc<App>> {
+    let (router, description) = described().split_for_parts();
+    let json: Arc<str> = json(&description).into();
+    let page: Arc<str> = reference::page(&description).into();
+    router
+        .route("/api/v2/openapi.json", get(move || std::future::ready(([("content-type", "application/json")], json.to_string()))))
+        .route("/api/v2/", get(move || std::future::ready(reference::answer(page.to_string()))))
+        .route("/api/v2", get(|| std::future::ready(axum::response::Redirect::permanent("/api/v2/").into_response())))
+        .method_not_allowed_fallback(|| std::future::ready(problem::Problem::wrong_method("see /api/v2/")))
+}
+
+/// The description as it is committed to `docs/openapi.json`.
+pub fn openapi() -> String {
+    json(&described().split_for_parts().1)
+}
+
+fn json(description: &utoipa::openapi::OpenApi) -> String {
+    let mut json = description.to_pretty_json().unwrap_or_default();
+    json.push('\n');
+    json
+}

@@ -1,0 +1,185 @@
+//! What handlers take out of a request: who asks, and a body.
+
+use super::problem::{Answer, Problem};
+use crate::actions::api_tokens::Scope;
+use crate::actions::edit_collection::{self, Change};
+use crate::api::auth::{self, Caller};
+use crate::app::App;
+use crate::http::peer::Peer;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::collection::Collection;
+use store::user_db::Current;
+
+/// The most bytes of a body that is JSON.
+pub const LONGEST_BODY: usize = 32 << 20;
+
+/// An authenticated request.
+pub struct Api {
+    pub app: Arc<App>,
+    pub caller: Caller,
+    /// Where the request comes from.
+    pub address: Option<IpAddr>,
+}
+
+impl FromRequestParts<Arc<App>> for Api {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Ok(peer) = Peer::from_request_parts(parts, app).await;
+        let caller = auth::authenticate(app, parts, peer.0).await?;
+        if let Err(seconds) = app.api.rate.take(&caller.counted_as) {
+            return Err(Problem::too_many(seconds, format!("at most {} requests a minute", app.config.limits.api_requests)));
+        }
+        Ok(Self { app: app.clone(), caller, address: peer.0 })
+    }
+}
+
+impl Api {
+    /// # Errors
+    /// 403 when this login may not do that.
+    pub fn needs(&self, scope: Scope) -> Answer<()> {
+        if self.caller.may(scope) {
+            Ok(())
+        } else {
+            Err(Problem::forbidden(format!("this needs a login with the scope `{}`", scope.name())))
+        }
+    }
+
+    pub fn account(&self) -> i64 {
+        self.caller.account.id
+    }
+
+    /// The collection, to be read.
+    pub async fn open(&self) -> Answer<Current> {
+        self.needs(Scope::Read)?;
+        Ok(edit_collection::open(&self.app, self.account()).await?)
+    }
+
+    /// The rows of an open collection.
+    pub fn stored<'a>(&'a self, current: &'a Current) -> Collection<'a> {
+        Collection::new(self.app.user.db(), &current.schema)
+    }
+
+    /// Changes the collection.
+    pub async fn edit<C: Change>(&self, change: &C) -> Answer<C::Done> {
+        self.needs(Scope::Write)?;
+        Ok(edit_collection::edit(&self.app, self.account(), change).await?)
+    }
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let is_json = essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json");
+        if !is_json {
+            return Err(Problem::media_type("send JSON, with `Content-Type: application/json`"));
+        }
+        let bytes = read(request, LONGEST_BODY).await?;
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            let inner = error.into_inner();
+            if inner.is_data() {
+                Problem::invalid(if path == "." { String::new() } else { path }, inner.to_string())
+            } else {
+                Problem::malformed(inner.to_string())
+            }
+        })?;
+        reader.end().map_err(|error| Problem::malformed(error.to_string()))?;
+        Ok(Self(value))
+    }
+}
+
+/// The whole of a body.
+pub async fn read(request: Request, limit: usize) -> Answer<Bytes> {
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(format!("at most {limit} bytes"))),
+        Err(_) => Err(Problem::timed_out("the connection broke")),
+    }
+}
+
+/// The version that the caller has seen, from `If-Match`; None for any.
+pub fn seen(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::IF_MATCH)?.to_str().ok()?.trim();
+    (value != "*").then(|| value.trim_start_matches("W/").trim_matches('"').to_owned())
+}
+
+/// An answer with a version, or 304 where the caller has that version.
+pub fn versioned(headers: &HeaderMap, version: &str, status: StatusCode, body: Value) -> axum::response::Response {
+    use axum::response::IntoResponse;
+    let tag = format!("\"{version}\"");
+    let has = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = has.is_some_and(|known| known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    if known && status == StatusCode::OK {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    (status, [(header::ETAG, tag)], axum::Json(body)).into_response()
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    pub items: Vec<Value>,
+    /// What to send as `cursor` for the next page. None on the last one.
+    pub next: Option<String>,
+}
+
+/// How many items to answer, at most.
+pub fn limit(wanted: Option<u32>) -> Answer<i64> {
+    match wanted.unwrap_or(100) {
+        limit @ 1..=1000 => Ok(limit.into()),
+        _ => Err(Problem::invalid("limit", "from 1 to 1000")),
+    }
+}
+
+/// A cursor is where the page before has ended.
+pub fn cursor(text: Option<&str>) -> Answer<i64> {
+    match text.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Ok(i64::MIN),
+        Some(text) => text.parse().map_err(|_| Problem::invalid("cursor", "send what `next` said")),
+    }
+}
+
+/// `?select=id,tags`: only these keys of each item.
+pub fn select(items: &mut [Value], select: Option<&str>) -> Answer<()> {
+    let Some(select) = select else { return Ok(()) };
+    let wanted: Vec<&str> = select.split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
+    for item in items {
+        let Some(object) = item.as_object_mut() else { continue };
+        if let Some(unknown) = wanted.iter().find(|key| !object.contains_key(**key)) {
+            let known: Vec<&str> = object.keys().map(String::as_str).collect();
+            return Err(Problem::invalid("select", format!("there is no `{unknown}`; there are {}", known.join(", "))));
+        }
+        object.retain(|key, _| wanted.contains(&key.as_str()));
+    }
+    Ok(())
+}
+
+/// `?ids=1,2,3`.
+pub fn ids(text: &str) -> Answer<Vec<i64>> {
+    let ids: Result<Vec<i64>, _> = text.split(',').map(|id| id.trim().parse()).collect();
+    let ids = ids.map_err(|_| Problem::invalid("ids", "numbers separated by commas"))?;
+    at_most("ids", ids.len(), 1000)?;
+    Ok(ids)
+}
+
+/// Refuses more than a request may carry.
+pub fn at_most(field: &str, count: usize, most: usize) -> Answer<()> {
+    if count <= most { Ok(()) } else { Err(Problem::too_large(format!("at most {most} in one request")).about(field)) }
+}

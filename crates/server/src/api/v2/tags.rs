@@ -1,0 +1,47 @@
+//! Tags of the whole collection.
+
+use super::problem::{Answer, Problem};
+use super::request::{Api, Body};
+use crate::actions::edit_collection::tags::{ClearUnusedTags, DeleteTags, RenameTag};
+use axum::Json;
+use axum::extract::Path;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// Another name for a tag.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagRename {
+    pub old: String,
+    pub new: String,
+}
+
+/// Lists all tags, by name.
+#[utoipa::path(get, path = "/api/v2/tags", tag = "tags", responses((status = 200, description = "`items`: the names")))]
+pub async fn list(api: Api) -> Answer<Json<Value>> {
+    let current = api.open().await?;
+    let mut tags: Vec<String> = api.stored(&current).tags().await?.into_iter().map(|tag| tag.name).collect();
+    tags.sort_by(|a, b| anki::names::compare(a, b));
+    Ok(Json(json!({"items": tags, "next": null})))
+}
+
+/// Renames a tag and those below it in all notes.
+#[utoipa::path(post, path = "/api/v2/tags/rename", tag = "tags", request_body = TagRename, responses((status = 200, description = "How many `notes` were changed"), (status = 404, body = Problem)))]
+pub async fn rename(api: Api, Body(input): Body<TagRename>) -> Answer<Json<Value>> {
+    let notes = api.edit(&RenameTag { old: input.old, new: input.new }).await?;
+    Ok(Json(json!({"notes": notes})))
+}
+
+/// Takes a tag and those below it off all notes.
+#[utoipa::path(delete, path = "/api/v2/tags/{tag}", tag = "tags", params(("tag" = String, Path)), responses((status = 200, description = "How many `notes` were changed")))]
+pub async fn delete(api: Api, Path(tag): Path<String>) -> Answer<Json<Value>> {
+    let notes = api.edit(&DeleteTags(vec![tag])).await?;
+    Ok(Json(json!({"notes": notes})))
+}
+
+/// Takes tags off the list that no note has.
+#[utoipa::path(post, path = "/api/v2/tags/clear-unused", tag = "tags", responses((status = 200, description = "How many `tags` are gone")))]
+pub async fn clear_unused(api: Api) -> Answer<Json<Value>> {
+    Ok(Json(json!({"tags": api.edit(&ClearUnusedTags).await?})))
+}

@@ -1,0 +1,232 @@
+//! Users, for staff: so that provisioning can be scripted. And one's own tokens.
+
+use super::problem::{Answer, Problem};
+use super::request::{Api, Body, Page};
+use crate::actions::accounts::{AccountError, NewUser};
+use crate::actions::actor::Actor;
+use crate::actions::api_tokens::{self, ListedToken, Scope, TokenError};
+use crate::actions::username::Username;
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::main_db::Account;
+use utoipa::ToSchema;
+
+/// A user to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserInput {
+    pub username: String,
+    pub password: String,
+    #[serde(default)]
+    pub email: String,
+    /// May manage users.
+    #[serde(default)]
+    pub is_staff: bool,
+}
+
+/// Changes of a user.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    pub username: Option<String>,
+    /// All devices have to log in again, unless `keep_devices`.
+    pub password: Option<String>,
+    #[serde(default)]
+    pub keep_devices: bool,
+    /// A user who is not active can neither log in nor sync.
+    pub is_active: Option<bool>,
+}
+
+/// A token to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenInput {
+    pub name: String,
+    /// Of `read`, `write`, `media`, `admin`.
+    pub scopes: Vec<String>,
+    /// Milliseconds since the epoch. Never without.
+    pub expires: Option<i64>,
+}
+
+/// Lists all users.
+#[utoipa::path(get, path = "/api/v2/admin/users", tag = "users", responses((status = 200, description = "All users"), (status = 403, body = Problem)))]
+pub async fn list(api: Api) -> Answer<Json<Page>> {
+    api.needs(Scope::Admin)?;
+    let items = api.app.accounts.list().await?.iter().map(view).collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Answers one user.
+#[utoipa::path(get, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), responses((status = 200, description = "The user"), (status = 404, body = Problem)))]
+pub async fn get(api: Api, Path(username): Path<String>) -> Answer<Json<Value>> {
+    api.needs(Scope::Admin)?;
+    Ok(Json(view(&find(&api, &username).await?)))
+}
+
+/// Makes a user.
+#[utoipa::path(post, path = "/api/v2/admin/users", tag = "users", request_body = UserInput, responses((status = 201, description = "The user"), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(api: Api, Body(input): Body<UserInput>) -> Answer<Response> {
+    api.needs(Scope::Admin)?;
+    if input.is_staff && !api.caller.account.is_superuser {
+        return Err(Problem::forbidden("only a superuser can make staff").about("is_staff"));
+    }
+    let username = name(&input.username)?;
+    let new = NewUser { username, email: input.email, password: input.password, is_staff: input.is_staff, is_superuser: false };
+    let account = api.app.accounts.create(new, actor(&api)).await?;
+    Ok((StatusCode::CREATED, Json(view(&account))).into_response())
+}
+
+/// Renames a user, sets a password, or takes the right to log in away or gives it back.
+#[utoipa::path(patch, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), request_body = UserPatch, responses((status = 200, description = "The user"), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn update(api: Api, Path(username): Path<String>, Body(input): Body<UserPatch>) -> Answer<Json<Value>> {
+    api.needs(Scope::Admin)?;
+    let account = find(&api, &username).await?;
+    guard(&api, &account)?;
+    let mut username = name(&username)?;
+    let (accounts, actor) = (&api.app.accounts, actor(&api));
+    let new = input.username.as_deref().map(name).transpose()?;
+    if let Some(password) = input.password {
+        accounts.set_password(&username, password, input.keep_devices, actor.clone()).await?;
+    }
+    if let Some(active) = input.is_active {
+        accounts.set_active(&username, active, actor.clone()).await?;
+    }
+    if let Some(new) = new {
+        accounts.rename(&username, &new, actor).await?;
+        username = new;
+    }
+    Ok(Json(view(&accounts.find(&username).await?)))
+}
+
+/// Deletes a user with everything that belongs to them.
+#[utoipa::path(delete, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn delete(api: Api, Path(username): Path<String>) -> Answer<StatusCode> {
+    api.needs(Scope::Admin)?;
+    guard(&api, &find(&api, &username).await?)?;
+    api.app.accounts.delete(&name(&username)?, actor(&api)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a token for a user, such as for a tool that is provisioned with the user.
+#[utoipa::path(post, path = "/api/v2/admin/users/{username}/tokens", tag = "users", params(("username" = String, Path)), request_body = TokenInput, responses((status = 201, description = "The `token`, which is not shown again"), (status = 422, body = Problem)))]
+pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input): Body<TokenInput>) -> Answer<Response> {
+    api.needs(Scope::Admin)?;
+    let account = find(&api, &username).await?;
+    guard(&api, &account)?;
+    let scopes = scopes(&input)?;
+    if scopes.contains(&Scope::Admin) {
+        return Err(Problem::forbidden("make admin tokens yourself").about("scopes"));
+    }
+    make_token(&api, &account, &input, &scopes).await
+}
+
+/// Lists one's own tokens.
+#[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, description = "All tokens of the caller")))]
+pub async fn list_tokens(api: Api) -> Answer<Json<Page>> {
+    let items = api_tokens::list(&api.app.main, api.account()).await?.iter().map(token_view).collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Makes a token that may do no more than the login that asks for it.
+#[utoipa::path(post, path = "/api/v2/tokens", tag = "tokens", request_body = TokenInput, responses((status = 201, description = "The `token`, which is not shown again"), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create_token(api: Api, Body(input): Body<TokenInput>) -> Answer<Response> {
+    let scopes = scopes(&input)?;
+    for scope in &scopes {
+        api.needs(*scope)?;
+    }
+    make_token(&api, &api.caller.account, &input, &scopes).await
+}
+
+/// Revokes one of one's own tokens, at once.
+#[utoipa::path(delete, path = "/api/v2/tokens/{id}", tag = "tokens", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn revoke_token(api: Api, Path(id): Path<String>) -> Answer<StatusCode> {
+    if api_tokens::revoke(&api.app.main, api.account(), &id).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::not_found("there is no such token"))
+}
+
+async fn make_token(api: &Api, account: &Account, input: &TokenInput, scopes: &[Scope]) -> Answer<Response> {
+    let made = api_tokens::create(&api.app.main, &api.app.clock, account, &input.name, scopes, input.expires).await;
+    let (token, listed) = made.map_err(|error| match error {
+        TokenError::Name => Problem::invalid("name", error.to_string()),
+        TokenError::Scopes | TokenError::NotStaff => Problem::invalid("scopes", error.to_string()),
+        TokenError::Expired => Problem::invalid("expires", error.to_string()),
+        TokenError::TooMany => Problem::conflict(error.to_string()),
+        TokenError::Store(error) => error.into(),
+        TokenError::Io(error) => error.into(),
+    })?;
+    let mut view = token_view(&listed);
+    view["token"] = token.into();
+    Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+fn scopes(input: &TokenInput) -> Answer<Vec<Scope>> {
+    let scope = |name: &String| Scope::from_name(name).ok_or_else(|| Problem::invalid("scopes", "of read, write, media, admin"));
+    input.scopes.iter().map(scope).collect()
+}
+
+/// Staff manage users; only a superuser touches staff and superusers.
+fn guard(api: &Api, account: &Account) -> Answer<()> {
+    let privileged = account.is_staff || account.is_superuser;
+    if privileged && !api.caller.account.is_superuser && account.id != api.account() {
+        return Err(Problem::forbidden("only a superuser can change staff"));
+    }
+    Ok(())
+}
+
+async fn find(api: &Api, username: &str) -> Answer<Account> {
+    Ok(api.app.accounts.find(&name(username)?).await?)
+}
+
+fn name(username: &str) -> Answer<Username> {
+    Username::new(username).map_err(|error| Problem::invalid("username", error.to_string()))
+}
+
+fn actor(api: &Api) -> Actor {
+    Actor::new(format!("api:{}", api.caller.account.username), api.address)
+}
+
+fn view(account: &Account) -> Value {
+    json!({
+        "username": account.username,
+        "email": account.email,
+        "is_active": account.is_active,
+        "is_staff": account.is_staff,
+        "is_superuser": account.is_superuser,
+        "created": account.created,
+        "last_login": account.last_login,
+    })
+}
+
+fn token_view(token: &ListedToken) -> Value {
+    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "scopes": scopes,
+        "created": token.created,
+        "last_used": token.last_used,
+        "expires": token.expires,
+    })
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccountError::NoSuchUser(_) => Self::not_found("there is no such user"),
+            AccountError::NameTaken(_) => Self::conflict(detail).about("username"),
+            AccountError::Username(_) => Self::invalid("username", detail),
+            AccountError::BadPassword(reason) => Self::invalid("password", reason),
+            AccountError::Store(error) => error.into(),
+            AccountError::Io(error) => error.into(),
+            AccountError::TryLater(seconds) => Self::too_many(seconds, detail),
+            _ => Self::unavailable("busy", detail),
+        }
+    }
+}
