@@ -40,3 +40,16 @@ for file in "$here"/clients/*.txt; do
     name=$(basename "$file" .txt)
     [[ $name == run ]] || make_env "anki-$name" "$file"
 done
+
+# The provider that test_web_oidc.py logs in with runs on Node.
+if command -v npm >/dev/null; then
+    env=$dir/oidc
+    wanted=$( (echo "$env"; node --version; cat "$here"/oidc/*) | sha256sum | cut -d' ' -f1)
+    if [[ ! -f $env/.stamp || $(<"$env/.stamp") != "$wanted" ]]; then
+        echo "e2e: installing oidc"
+        rm -rf "$env"
+        cp -r "$here/oidc" "$env"
+        npm ci --prefix "$env" --silent --no-audit --no-fund
+        echo "$wanted" >"$env/.stamp"
+    fi
+fi

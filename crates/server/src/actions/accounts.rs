@@ -29,7 +29,7 @@ use tokio::time::Instant;
 pub struct Accounts {
     pub(super) main: MainDb,
     pub(super) user: UserDb,
-    passwords: Passwords,
+    pub(super) passwords: Passwords,
     limits: LoginLimits,
     /// Where files of accounts lie, but for media.
     files: DataRoot,
@@ -505,7 +505,7 @@ fn taken(error: StoreError, username: &Username) -> AccountError {
     }
 }
 
-fn check_password(password: &str) -> Result<()> {
+pub(super) fn check_password(password: &str) -> Result<()> {
     match password {
         "" => Err(AccountError::BadPassword("a password cannot be empty")),
         long if long.len() > LONGEST_PASSWORD => Err(AccountError::BadPassword("a password can have at most 4096 bytes")),

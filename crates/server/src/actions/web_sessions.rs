@@ -29,12 +29,25 @@ pub struct WebSessions {
     clock: Clock,
 }
 
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Via {
+    #[default]
+    Password,
+    /// By a provider of OpenID Connect.
+    Provider,
+    /// By a proxy, which says so with every request again.
+    Proxy,
+}
+
 /// What a session remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// When the password was last typed, in milliseconds since the epoch.
     #[serde(default)]
     pub confirmed: i64,
+    #[serde(default)]
+    pub via: Via,
     /// What the next page has to tell, once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<String>,
@@ -60,6 +73,14 @@ impl WebSessions {
     /// # Errors
     /// When the database fails.
     pub async fn begin(&self, account: i64, address: Option<IpAddr>) -> store::Result<String> {
+        self.begin_via(account, address, Via::Password).await
+    }
+
+    /// The same for somebody who came by another way than the password. For dangerous steps that does not count as having typed it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_via(&self, account: i64, address: Option<IpAddr>, via: Via) -> store::Result<String> {
         let now = self.clock.now_ms();
         let key = random::token().map_err(|e| store::StoreError::Internal(e.to_string()))?;
         let session = WebSession {
@@ -69,7 +90,7 @@ impl WebSessions {
             last_seen: now,
             expires: now + IDLE_MS,
             last_address: text(address),
-            data: written(&Memory { confirmed: now, notice: None }),
+            data: written(&Memory { confirmed: if via == Via::Password { now } else { 0 }, via, notice: None }),
         };
         self.main.add_web_session(&session).await?;
         Ok(key)

@@ -62,10 +62,16 @@ async fn restore(config: &Config, username: &str, number: i32) -> anyhow::Result
     let username = Username::new(username)?;
     Open::run(config, async |open| {
         let account = open.accounts.find(&username).await?;
+        let (_, kept) = open.accounts.versions(account.id).await?;
+        let is_plain_undo = kept.iter().any(|kept| kept.generation.number == number && kept.is_plain_undo);
         if !open.accounts.restore_collection(&account, number, super::user::ACTOR).await? {
-            bail!("{} has no kept version {number}; `djankiserv collection list {0}` shows all", account.username)
+            bail!("{} has no kept version {number}; `djankiserv collection list {0}` shows all", account.username);
         }
         output::line(&format!("Version {number} is the collection of {} again.", account.username));
+        output::line(match is_plain_undo {
+            true => "Only the device that made the last upload asks which side to keep at its next sync: choose \"download\" there.",
+            false => "Each device asks which side to keep at its next sync: choose \"download\" there.",
+        });
         Ok(())
     })
     .await

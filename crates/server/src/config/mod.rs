@@ -6,6 +6,7 @@ mod data_root;
 mod database;
 mod docs;
 mod hosts;
+mod logins;
 mod secret;
 mod settings;
 mod source;
@@ -15,6 +16,7 @@ pub use data_root::DataRoot;
 pub use database::{Databases, connect_to_url};
 pub use docs::markdown;
 pub use hosts::{AllowedHosts, TrustedProxies};
+pub use logins::{Link, Logins, OidcSettings};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
 pub use web::{Mail, Web};
@@ -51,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     pub login: LoginLimits,
     pub web: Web,
+    /// Logins to the pages by others than us.
+    pub logins: Logins,
     /// How many daily dumps of the embedded database are kept.
     pub dumps_kept: usize,
     /// Files that secrets were read from.
@@ -149,6 +153,7 @@ impl Config {
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let web = web::read(r);
+        let logins = logins::read(r, trusted_proxies.as_ref());
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
         let secret_files = reader.secret_files();
         let (shown, errors) = reader.finish();
@@ -170,6 +175,7 @@ impl Config {
                 limits: limits?,
                 login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
                 web: web?,
+                logins: logins?,
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
                 secret_files,
                 warnings: source::warnings(source),

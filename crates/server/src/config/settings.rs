@@ -79,6 +79,23 @@ settings! {
     SMTP_FROM = "SMTP_FROM", default "", values "an address such as `Anki <anki@example.com>`":
         "The sender of these mails.";
 
+    OIDC_ISSUER = "OIDC_ISSUER", default "", values "an address such as `https://login.example.com/realms/main`":
+        "A provider of OpenID Connect by which people log in to the web pages. Register this server there as a client with the redirect address `https://<this server>/login/oidc/callback/`. Syncing goes on using passwords, which people set on their page.";
+    OIDC_CLIENT_ID = "OIDC_CLIENT_ID", default "", values "text":
+        "The id that the provider gave this server.";
+    OIDC_CLIENT_SECRET = "OIDC_CLIENT_SECRET", default "", values "text", secret:
+        "The secret that belongs to it. Unset for a public client; PKCE is used in both cases.";
+    OIDC_NAME = "OIDC_NAME", default "single sign-on", values "text":
+        "What the button on the login page calls it: \"Log in with …\".";
+    OIDC_LINK = "OIDC_LINK", default "never", values "never, email or username":
+        "To which account somebody belongs who comes from the provider for the first time. `email`: the one with the same e-mail address, if the provider has verified it. `username`: the one with the same username; only for providers at which nobody can choose that name freely. `never`: none, until its owner links it on the page of their password. Afterwards only the provider's lasting id for that person counts. Administrators are never linked by themselves.";
+    OIDC_CREATE_USERS = "OIDC_CREATE_USERS", default "false", values "true or false":
+        "Whether somebody from the provider who has no account here gets one.";
+    AUTH_PROXY_HEADER = "AUTH_PROXY_HEADER", default "", values "the name of a header, such as `Remote-User`":
+        "Logs people in to the web pages as whom a proxy in front names in this header. It is believed only from addresses in TRUSTED_PROXIES, and the proxy must remove it from what others send.";
+    AUTH_PROXY_CREATE_USERS = "AUTH_PROXY_CREATE_USERS", default "false", values "true or false":
+        "Whether somebody whom the proxy names and who has no account here gets one.";
+
     MAX_UPLOAD_MB = "MAX_UPLOAD_MB", default "4096", values "1–1048576, in MiB":
         "The largest collection file that a client may upload, decompressed.";
     MAX_BODY_MB = "MAX_BODY_MB", default "300", values "1–1048576, in MiB":
@@ -164,6 +181,20 @@ pub const GROUPS: &[Group] = &[
     },
     Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },
     Group { title: "Pages", about: "", settings: &[SIGNUP, PUBLIC_URL, SMTP_URL, SMTP_FROM] },
+    Group {
+        title: "Other logins to the pages",
+        about: "",
+        settings: &[
+            OIDC_ISSUER,
+            OIDC_CLIENT_ID,
+            OIDC_CLIENT_SECRET,
+            OIDC_NAME,
+            OIDC_LINK,
+            OIDC_CREATE_USERS,
+            AUTH_PROXY_HEADER,
+            AUTH_PROXY_CREATE_USERS,
+        ],
+    },
     Group {
         title: "Limits",
         about: "",

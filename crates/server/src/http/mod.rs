@@ -10,6 +10,7 @@ pub mod not_found;
 pub mod peer;
 pub mod plain;
 pub mod probe;
+pub mod proxy_user;
 pub mod request_id;
 pub mod site;
 pub mod surface;

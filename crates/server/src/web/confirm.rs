@@ -16,11 +16,32 @@ struct ConfirmPage {
     l: Layout,
     next: String,
     problem: Option<String>,
+    /// Somebody who came by another login may have none.
+    has_password: bool,
+    /// What to call the provider of logins that can vouch instead, and the way to it.
+    provider: Option<(String, String)>,
+}
+
+impl ConfirmPage {
+    async fn new(who: &SignedIn, next: String, problem: Option<String>) -> WebResult<Self> {
+        let account = &who.active.account;
+        let has_password = who.app.accounts.has_password(account).await?;
+        let provider = provider_of(who).await?;
+        let way = || who.site.link(&next::with_next("/login/oidc/confirm/", Some(&next)));
+        Ok(Self { l: who.layout("Is it you?"), provider: provider.map(|name| (name, way())), has_password, next, problem })
+    }
+}
+
+/// What to call the provider of logins, if the account is linked with it.
+pub async fn provider_of(who: &SignedIn) -> WebResult<Option<String>> {
+    let Some(oidc) = &who.app.config.logins.oidc else { return Ok(None) };
+    let identities = who.app.main.identities(who.active.account.id).await?;
+    Ok(identities.iter().any(|identity| identity.issuer == oidc.issuer).then(|| oidc.name.clone()))
 }
 
 pub async fn show(who: SignedIn, query: Fields) -> WebResult {
     let next = next::safe(query.get("next")).unwrap_or("/").to_owned();
-    who.page(&ConfirmPage { l: who.layout("Your password, please"), next, problem: None })
+    who.page(&ConfirmPage::new(&who, next, None).await?)
 }
 
 pub async fn submit(Posted { who, form }: Posted<SignedIn>) -> WebResult {
@@ -40,5 +61,5 @@ pub async fn submit(Posted { who, form }: Posted<SignedIn>) -> WebResult {
         }
         Err(other) => return Err(other.into()),
     };
-    who.page_with(status, &ConfirmPage { l: who.layout("Your password, please"), next, problem: Some(problem) })
+    who.page_with(status, &ConfirmPage::new(&who, next, Some(problem)).await?)
 }

@@ -78,6 +78,9 @@ async fn page(visit: &Visit, account: &Account, user_page: Option<String>) -> We
         None => "Connect Anki".to_owned(),
     };
     let mut l = visit.layout(&title);
+    if user_page.is_none() {
+        l.section = "connect";
+    }
     if !matches!(state, State::Synced { .. }) {
         l.refresh = Some(POLL);
     }

@@ -21,6 +21,8 @@ pub enum WebError {
     Conflict(String),
     /// Too many attempts; the seconds until the next.
     TryLater(i64),
+    /// Another server did not do what we need.
+    Elsewhere(String),
     /// Passes by itself.
     Unavailable,
     /// Our fault; the log says what it was.

@@ -61,6 +61,7 @@ fn explain(error: &WebError, site: &Site, here: Option<&str>) -> Response {
         WebError::TryLater(seconds) => {
             (StatusCode::TOO_MANY_REQUESTS, "Not now", format!("Too many attempts. Try again in {}.", super::login::minutes(*seconds)))
         }
+        WebError::Elsewhere(message) => (StatusCode::BAD_GATEWAY, "That did not work", message.clone()),
         WebError::Unavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "Not now", "The server is busy or its database is away. Try again in a moment.".to_owned())
         }

@@ -16,6 +16,8 @@ pub struct Layout {
     /// Who is logged in.
     pub user: Option<String>,
     pub is_staff: bool,
+    /// Which of the pages below `/account/` this is; empty for others.
+    pub section: &'static str,
     /// Something to tell, once, about what was just done.
     pub notice: Option<String>,
     /// Load the page again after so many seconds.
@@ -33,6 +35,7 @@ impl Layout {
             csrf: String::new(),
             user: None,
             is_staff: false,
+            section: "",
             notice: None,
             refresh: None,
         }

@@ -6,6 +6,8 @@ use super::layout::Layout;
 use super::next;
 use super::visit::{SignedIn, Visit};
 use crate::actions::accounts::AccountError;
+use crate::actions::actor::Actor;
+use crate::actions::web_sessions::Via;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 
@@ -18,12 +20,30 @@ struct LoginPage {
     problem: Option<String>,
     may_join: bool,
     may_forget: bool,
+    /// What to call the provider of logins, and the way to it.
+    provider: Option<(String, String)>,
+    proxy_user: Option<String>,
 }
 
 impl LoginPage {
     fn new(visit: &Visit, username: String, next: String, problem: Option<String>) -> Self {
         let web = &visit.app.config.web;
-        Self { l: visit.layout("Log in"), username, next, problem, may_join: web.signup_open, may_forget: web.mail.is_some() }
+        Self {
+            l: visit.layout("Log in"),
+            username,
+            problem,
+            may_join: web.signup_open,
+            may_forget: web.mail.is_some(),
+            provider: visit
+                .app
+                .config
+                .logins
+                .oidc
+                .as_ref()
+                .map(|oidc| (oidc.name.clone(), visit.site.link(&next::with_next("/login/oidc/", Some(&next))))),
+            proxy_user: visit.proxy_user.clone(),
+            next,
+        }
     }
 }
 
@@ -32,7 +52,21 @@ pub async fn show(visit: Visit, query: Fields) -> WebResult {
     if visit.active.is_some() {
         return Ok(visit.go(&next));
     }
-    visit.page(&LoginPage::new(&visit, String::new(), next, None))
+    match &visit.proxy_user {
+        // Somebody who has just logged out is not logged in again at once.
+        Some(name) if query.get("stay").is_empty() => log_in_by_proxy(&visit, name, &next).await,
+        _ => visit.page(&LoginPage::new(&visit, String::new(), next, None)),
+    }
+}
+
+async fn log_in_by_proxy(visit: &Visit, name: &str, next: &str) -> WebResult {
+    let actor = Actor::new(name, visit.address);
+    let account = visit.app.accounts.by_proxy(name, visit.app.config.logins.proxy_creates, &actor).await?;
+    let key = visit.app.web_sessions.begin_via(account.id, visit.address, Via::Proxy).await?;
+    tracing::info!(account = %account.username, "logged in to the pages by the proxy");
+    let mut answer = visit.go(next);
+    visit.set_session(&mut answer, &key);
+    Ok(answer)
 }
 
 pub async fn submit(Posted { who: visit, form }: Posted<Visit>) -> WebResult {
@@ -80,7 +114,7 @@ pub fn minutes(seconds: i64) -> String {
 
 pub async fn log_out(Posted { who, .. }: Posted<SignedIn>) -> WebResult {
     who.app.web_sessions.end(&who.active.session).await?;
-    let mut answer = who.go("/login/");
+    let mut answer = who.go(if who.proxy_user.is_some() { "/login/?stay=1" } else { "/login/" });
     who.remove_session(&mut answer);
     Ok(answer)
 }

@@ -20,6 +20,7 @@ pub mod layout;
 pub mod login;
 pub mod new_account;
 pub mod next;
+pub mod oidc;
 pub mod reset;
 pub mod routes;
 pub mod setup;

@@ -1,7 +1,7 @@
 //! The addresses of the pages.
 
 use super::admin::{add, delete, edit, invitations, password, server, steps, user, users};
-use super::{account, assets, confirm, connect, error, finish, forgot, home, join, login, reset, setup};
+use super::{account, assets, confirm, connect, error, finish, forgot, home, join, login, oidc, reset, setup};
 use crate::app::App;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -14,10 +14,26 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/", get(home::show))
         .route("/login/", get(login::show).post(login::submit))
         .route("/admin/login/", get(login::show).post(login::submit))
+        .route("/login/oidc/", get(oidc::begin))
+        .route("/login/oidc/confirm/", get(oidc::confirm))
+        .route("/login/oidc/link/", get(oidc::link))
+        .route("/login/oidc/callback/", get(oidc::come_back))
         .route("/logout/", post(login::log_out))
         .route("/admin/logout/", post(login::log_out))
         .route("/confirm/", get(confirm::show).post(confirm::submit))
         .route("/account/", get(account::overview::show))
+        .route("/account/collection/", get(account::collection::show))
+        .route("/account/collection/download/", get(account::download::show))
+        .route("/account/collection/download/file/", get(account::download::file))
+        .route("/account/collection/{number}/restore/", get(account::restore::show).post(account::restore::submit))
+        .route("/account/devices/", get(account::devices::show).post(account::devices::revoke))
+        .route("/account/devices/all/", post(account::devices::revoke_all))
+        .route("/account/browsers/", post(account::devices::end_browser))
+        .route("/account/browsers/others/", post(account::devices::end_other_browsers))
+        .route("/account/password/", get(account::password::show).post(account::password::submit))
+        .route("/account/password/unlink/", post(account::password::unlink))
+        .route("/account/tokens/", get(account::tokens::show).post(account::tokens::revoke))
+        .route("/account/tokens/add/", get(account::tokens::add).post(account::tokens::submit))
         .route("/account/connect/", get(connect::own))
         .route("/setup/{secret}/", get(setup::show).post(setup::submit))
         .route("/join/", get(join::show_open).post(join::submit_open))

@@ -3,10 +3,12 @@
 use super::error::{WebError, WebResult};
 use super::layout::Layout;
 use crate::actions::actor::Actor;
-use crate::actions::web_sessions::{Active, COOKIE_SECONDS, Memory, csrf_token};
+use crate::actions::username::Username;
+use crate::actions::web_sessions::{Active, COOKIE_SECONDS, Memory, Via, csrf_token};
 use crate::app::App;
 use crate::http::cookies;
 use crate::http::peer::Peer;
+use crate::http::proxy_user;
 use crate::http::site::Site;
 use crate::random;
 use askama::Template;
@@ -27,6 +29,8 @@ pub struct Visit {
     pub address: Option<IpAddr>,
     /// The session, if there is a valid one.
     pub active: Option<Active>,
+    /// Whom a trusted proxy names.
+    pub proxy_user: Option<String>,
     /// What the last page left to tell.
     notice: Option<String>,
     csrf: String,
@@ -110,7 +114,7 @@ impl Visit {
         Ok(self.app.accounts.slow_down(what, None, self.address).await?)
     }
 
-    fn set_cookie(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
+    pub(super) fn set_cookie(&self, headers: &mut HeaderMap, name: &str, value: &str, seconds: i64) {
         if let Some(cookie) = cookies::set(&self.site, name, value, seconds) {
             headers.append(header::SET_COOKIE, cookie);
         }
@@ -194,6 +198,8 @@ impl FromRequestParts<Arc<App>> for Visit {
             Some(key) => app.web_sessions.find(key, address).await?,
             None => None,
         };
+        let proxy_user = proxy_user::of(parts, app).map(str::to_owned);
+        active = active.filter(|active| is_still_named(active, proxy_user.as_deref()));
         let mut notice = None;
         if let Some(active) = &mut active
             && parts.method == Method::GET
@@ -210,7 +216,17 @@ impl FromRequestParts<Arc<App>> for Visit {
             (None, None) => random::token()?,
         };
         let is_csrf_new = has != Some(csrf.as_str());
-        Ok(Self { app: app.clone(), site: Site::of(parts, app), address, active, notice, csrf, is_csrf_new })
+        Ok(Self { app: app.clone(), site: Site::of(parts, app), address, active, proxy_user, notice, csrf, is_csrf_new })
+    }
+}
+
+/// Where a proxy says who somebody is, it has the last word: a session of anybody else does not count, nor one that rests on what the
+/// proxy no longer says.
+fn is_still_named(active: &Active, proxy_user: Option<&str>) -> bool {
+    let key = |name: &str| Username::new(name).ok().map(|name| name.key().to_owned());
+    match proxy_user {
+        Some(name) => key(name).is_some_and(|name| key(&active.account.username) == Some(name)),
+        None => active.memory.via != Via::Proxy,
     }
 }
 

@@ -101,6 +101,14 @@ impl MainDb {
         self.db.query(&sql, params![email]).await?.iter().map(from_row).collect()
     }
 
+    /// Whether an account has a password at all. One that came from elsewhere, such as a provider of logins, may have none.
+    pub async fn has_password(&self, id: i64) -> Result<bool> {
+        let sql = "SELECT password_hash FROM {s}.accounts WHERE id = ? AND deleted_at IS NULL";
+        let row = self.db.query_opt(sql, params![id]).await?;
+        // Django's sign for "none" is an exclamation mark in front.
+        row.map_or(Ok(false), |row| Ok(!matches!(row.text(0)?.chars().next(), None | Some('!'))))
+    }
+
     /// All accounts, by username.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM {{s}}.accounts a WHERE a.deleted_at IS NULL ORDER BY a.username_key");
@@ -161,7 +169,7 @@ impl MainDb {
             // No username contains a control character, so this key cannot be anybody's.
             let sql = "UPDATE {s}.accounts SET deleted_at = ?, is_active = 0, username_key = ?, password_hash = '' WHERE id = ? AND deleted_at IS NULL";
             let changed = tx.execute(sql, params![now_ms, format!("\u{1}{id}"), id]).await?;
-            for table in ["host_keys", "web_sessions", "api_tokens", "one_time_links"] {
+            for table in ["host_keys", "web_sessions", "api_tokens", "one_time_links", "identities"] {
                 tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![id]).await?;
             }
             tx.commit().await?;

@@ -4,7 +4,7 @@ use super::MainDb;
 use crate::error::Result;
 
 /// The tables of what an account logs in with.
-pub const KEY_TABLES: [&str; 3] = ["host_keys", "web_sessions", "api_tokens"];
+pub const KEY_TABLES: [&str; 4] = ["host_keys", "web_sessions", "api_tokens", "identities"];
 
 impl MainDb {
     /// The ids of all accounts, also of those whose deletion is under way.

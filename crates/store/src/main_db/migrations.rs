@@ -5,7 +5,7 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }];
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }];
 
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
@@ -95,4 +95,18 @@ CREATE TABLE IF NOT EXISTS {s}.one_time_links (
 CREATE INDEX IF NOT EXISTS one_time_links_account ON {s}.one_time_links (account);
 CREATE INDEX IF NOT EXISTS one_time_links_expires ON {s}.one_time_links (expires);
 CREATE INDEX IF NOT EXISTS accounts_email ON {s}.accounts (email);
+";
+
+/// Logins by others than us.
+const IDENTITIES: &str = "
+CREATE TABLE IF NOT EXISTS {s}.identities (
+    digest KEY_T PRIMARY KEY,
+    account BIGINT NOT NULL,
+    issuer KEY_T NOT NULL,
+    subject KEY_T NOT NULL,
+    label KEY_T NOT NULL,
+    created BIGINT NOT NULL,
+    last_used BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS identities_account ON {s}.identities (account);
 ";

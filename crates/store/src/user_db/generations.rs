@@ -269,14 +269,10 @@ impl UserDb {
                 locked.tx.rollback().await?;
                 return Err(StoreError::Gone(format!("there is no kept generation {number}")));
             };
-            let current = all.iter().find(|g| g.state == GenerationState::Current);
-            let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
-            let was_replaced_by_current =
-                current.is_some_and(|g| g.created <= wanted.replaced && !all.iter().any(|o| o.replaced > wanted.replaced));
             let newest = all.iter().map(|g| g.stamps.modified.max(g.stamps.schema_modified)).max().unwrap_or(0);
             let mut stamps = wanted.stamps;
             stamps.modified = now_ms.max(newest + 1);
-            if !(untouched && was_replaced_by_current) {
+            if !is_plain_undo(&all, wanted) {
                 stamps.schema_modified = stamps.modified;
             }
             locked
@@ -387,6 +383,15 @@ impl Locked {
         self.tx.execute("UPDATE {s}.collections SET generation = ? WHERE account = ?", params![number, account]).await?;
         self.end_session().await
     }
+}
+
+/// Whether restoring `wanted` only undoes the last upload, with nothing synced since: then the devices that have not seen that upload go
+/// on as if it had never been. `all` are the generations of the account.
+pub fn is_plain_undo(all: &[Generation], wanted: &Generation) -> bool {
+    let current = all.iter().find(|g| g.state == GenerationState::Current);
+    let untouched = current.is_some_and(|g| g.stamps.modified == g.loaded_modified && g.origin == "upload");
+    let later = |other: &Generation| other.state == GenerationState::Kept && other.replaced > wanted.replaced;
+    untouched && current.is_some_and(|g| g.created <= wanted.replaced) && !all.iter().any(later)
 }
 
 fn base_of(current: &Current) -> (i32, i64, i32) {

@@ -17,7 +17,7 @@ pub mod state;
 mod totals;
 
 pub use edits::Occupied;
-pub use generations::{Generation, GenerationState};
+pub use generations::{Generation, GenerationState, is_plain_undo};
 pub use state::{CollectionState, Counts, Current, Locked, MADE_HERE};
 pub use totals::Totals;
 

@@ -10,29 +10,52 @@ use askama::Template;
 #[template(path = "account.html")]
 struct Overview {
     l: Layout,
+    username: String,
     email: String,
     notes: String,
     cards: String,
     reviews: String,
-    last_sync: String,
+    collection: String,
     media: String,
-    media_files: String,
+    last_sync: String,
+    last_sync_ago: String,
+    devices: usize,
+    running: Option<String>,
+    is_empty: bool,
+    has_password: bool,
 }
 
 pub async fn show(who: SignedIn) -> WebResult {
-    let account = &who.active.account;
-    let (state, media) = tokio::join!(who.app.user.state(account.id), who.app.user.media_state(account.id));
-    let current = state?.and_then(|state| state.current);
-    let media = media?.unwrap_or_default();
-    let counts = current.as_ref().map(|current| current.counts).unwrap_or_default();
+    let (app, account) = (&who.app, &who.active.account);
+    let (now, ids) = (app.clock.now_ms(), [account.id]);
+    let (overviews, running) = tokio::try_join!(app.user.overviews(&ids), app.user.any_session(account.id))?;
+    let (devices, has_password) = tokio::try_join!(app.main.host_keys(account.id), app.main.has_password(account.id))?;
+    let overview = overviews.get(&account.id).cloned().unwrap_or_default();
+    let is_empty = overview.schema.is_empty();
+    let size = if is_empty { 0 } else { app.user.schema_size(&overview.schema).await? };
+    let media = format!("{} in {} files", used(overview.media_bytes, account.quota_media_bytes), show::number(overview.media_files));
     who.page(&Overview {
-        l: who.layout("Your account"),
+        l: super::layout(&who, "Your account", "overview"),
+        username: account.username.clone(),
         email: account.email.clone(),
-        notes: show::number(counts.notes),
-        cards: show::number(counts.cards),
-        reviews: show::number(counts.revlog),
-        last_sync: show::time_or_never(current.map_or(0, |current| current.stamps.last_sync)),
-        media: show::size(media.bytes),
-        media_files: show::number(media.files),
+        notes: show::number(overview.counts.notes),
+        cards: show::number(overview.counts.cards),
+        reviews: show::number(overview.counts.revlog),
+        collection: used(size, account.quota_collection_bytes),
+        media: if overview.media_files == 0 { "none".to_owned() } else { media },
+        last_sync: show::time_or_never(overview.last_sync),
+        last_sync_ago: if overview.last_sync > 0 { show::ago(overview.last_sync, now) } else { String::new() },
+        devices: devices.len(),
+        running: running.map(|sync| show::ago(sync.started, now)),
+        is_empty,
+        has_password,
     })
+}
+
+/// What is used, and of how much.
+fn used(bytes: i64, quota: Option<i64>) -> String {
+    match quota {
+        Some(quota) => format!("{} of {}", show::size(bytes), show::size(quota)),
+        None => show::size(bytes),
+    }
 }
