@@ -97,7 +97,7 @@ fn most_transfers(config: &Config) -> usize {
 
 /// All routes. The old djankiserv served below `/djs`, so everything is there too.
 pub fn router(app: Arc<App>) -> Router {
-    let surfaces = Router::new().merge(sync::routes::routes()).merge(api::dapi::routes::original());
+    let surfaces = Router::new().merge(sync::routes::routes()).merge(api::dapi::routes::original()).merge(api::ankiconnect::routes());
     Router::new()
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))

@@ -31,7 +31,7 @@ pub fn cloze_numbers(text: &str) -> BTreeSet<u16> {
 }
 
 /// The numbers of the deletion that begins here, and what follows.
-fn opening(text: &str) -> Option<(BTreeSet<u16>, &str)> {
+pub(super) fn opening(text: &str) -> Option<(BTreeSet<u16>, &str)> {
     let text = text.strip_prefix("{{c")?;
     let length = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b',').count();
     let (numbers, after) = (&text[..length], text[length..].strip_prefix("::")?);

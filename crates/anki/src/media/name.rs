@@ -1,4 +1,4 @@
-use unicode_normalization::is_nfc;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// The largest number of bytes in a media file's name. Current clients stop at 120.
 pub const MAX_NAME_BYTES: usize = 255;
@@ -45,9 +45,101 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
     }
 }
 
+/// Clients cut longer names when they store a file.
+const USUAL_BYTES: usize = 119;
+const EXTENSION_BYTES: usize = 10;
+/// What some system, shell or address cannot have in a name.
+const UNWANTED: &[char] = &['[', ']', '<', '>', ':', '"', '/', '?', '*', '^', '\\', '|'];
+
+/// The name under which a client would store a file that somebody wants to call so. None if nothing is left of it.
+///
+/// Found out by asking clients, of which the newest also turn it into lower case; older ones don't, and neither do we, so that a note
+/// that names the file as it was sent finds it.
+pub fn usable_name(wanted: &str) -> Option<String> {
+    let mut name: String = wanted.nfc().filter(|c| !c.is_ascii_control() && !UNWANTED.contains(c)).collect();
+    name = name.replace('\u{a0}', " ");
+    let end = name.find('.').unwrap_or(name.len());
+    if is_device(&name[..end]) {
+        name.insert(end, '_');
+    }
+    if name.is_empty() {
+        return None;
+    }
+    if name.ends_with([' ', '.']) {
+        name.push('_');
+    }
+    if name.len() > USUAL_BYTES {
+        let (stem, extension) = split_extension(&name);
+        let extension = start_of(extension, EXTENSION_BYTES + 1);
+        name = format!("{}{extension}", start_of(stem, USUAL_BYTES - extension.len()));
+    }
+    Some(name)
+}
+
+/// Another name for a file whose name is taken by other content: with the content's SHA-1 before the extension.
+pub fn name_with_hash(name: &str, sha1: &str) -> String {
+    let (stem, extension) = split_extension(name);
+    let room = MAX_NAME_BYTES.saturating_sub(extension.len() + sha1.len() + 1);
+    format!("{}-{sha1}{extension}", start_of(stem, room))
+}
+
+/// What stands before the last dot, and the rest with the dot.
+fn split_extension(name: &str) -> (&str, &str) {
+    name.split_at(name.rfind('.').unwrap_or(name.len()))
+}
+
+/// At most so many bytes, and no half character.
+fn start_of(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Names that Windows keeps for devices.
+fn is_device(stem: &str) -> bool {
+    let stem = stem.to_ascii_lowercase();
+    let numbered = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
+    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered.is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wanted_names_become_usable() {
+        let long = "x".repeat(200) + ".jpg";
+        let cut = "x".repeat(115) + ".jpg";
+        let wide = "日".repeat(50) + ".mp3";
+        let wide_cut = "日".repeat(38) + ".mp3";
+        for (wanted, name) in [
+            ("a.jpg", Some("a.jpg")),
+            ("Foo.JPG", Some("Foo.JPG")),
+            ("a[b]<c>d:e\"f/g?h*i^j\\k|l.txt", Some("abcdefghijkl.txt")),
+            ("../x/y.jpg", Some("..xy.jpg")),
+            ("e\u{301}.txt", Some("é.txt")),
+            ("a\u{a0}b\t\u{7f}", Some("a b")),
+            ("a ", Some("a _")),
+            ("...", Some("..._")),
+            ("con.txt", Some("con_.txt")),
+            ("NUL", Some("NUL_")),
+            ("com1.x", Some("com1_.x")),
+            ("lpt0.txt", Some("lpt0.txt")),
+            (&long, Some(&cut)),
+            (&wide, Some(&wide_cut)),
+            ("[]", None),
+            ("", None),
+        ] {
+            let usable = usable_name(wanted);
+            assert_eq!(usable.as_deref(), name, "{wanted:?}");
+            assert!(usable.is_none_or(|name| check_name(&name) == Ok(())), "{wanted:?}");
+        }
+        assert_eq!(name_with_hash("a.tar.gz", "ff"), "a.tar-ff.gz");
+        assert_eq!(name_with_hash("noext", "ff"), "noext-ff");
+        assert_eq!(check_name(&name_with_hash(&wide, &"f".repeat(40))), Ok(()));
+    }
 
     #[test]
     fn names() {

@@ -16,6 +16,7 @@ pub mod import;
 pub mod key_cache;
 pub mod load_collection;
 pub mod mail;
+pub mod media_files;
 pub mod oidc;
 pub mod one_time_links;
 pub mod own_account;

@@ -1,5 +1,6 @@
-//! What other programs speak: the original djankiserv's data API, its successor's layout of it, and our own.
+//! What other programs speak: the original djankiserv's data API, its successor's layout of it, AnkiConnect's, and our own.
 
+pub mod ankiconnect;
 pub mod auth;
 mod cors;
 pub mod dapi;

@@ -2,6 +2,7 @@
 //!
 //! [`settings`] is the list of variables; [`Config::load`] gives them meaning. Nothing else in the program reads the environment.
 
+mod ankiconnect;
 mod data_root;
 mod database;
 mod docs;
@@ -12,6 +13,7 @@ mod settings;
 mod source;
 mod web;
 
+pub use ankiconnect::{AnkiConnect, Fetching};
 pub use data_root::DataRoot;
 pub use database::{Databases, connect_to_url};
 pub use docs::markdown;
@@ -43,6 +45,7 @@ pub struct Config {
     pub databases: Databases,
     /// None for the folder in the data root.
     pub media: Option<MediaLocation>,
+    pub ankiconnect: AnkiConnect,
     pub log: Log,
     /// None to speak plain HTTP.
     pub tls: Option<TlsFiles>,
@@ -150,6 +153,7 @@ impl Config {
         let limits = read_limits(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
         let media = read_media(r);
+        let ankiconnect = ankiconnect::read(r);
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let web = web::read(r);
@@ -168,6 +172,7 @@ impl Config {
                 cors_origins: cors_origins?,
                 databases: databases?,
                 media: media?,
+                ankiconnect: ankiconnect?,
                 log: log?,
                 tls: tls?,
                 plain_port: plain_port?,

@@ -95,6 +95,10 @@ settings! {
         "Logs people in to the web pages as whom a proxy in front names in this header. It is believed only from addresses in TRUSTED_PROXIES, and the proxy must remove it from what others send.";
     AUTH_PROXY_CREATE_USERS = "AUTH_PROXY_CREATE_USERS", default "false", values "true or false":
         "Whether somebody whom the proxy names and who has no account here gets one.";
+    ANKICONNECT_ORIGINS = "ANKICONNECT_ORIGINS", default "http://localhost", values "origins separated by commas, or `*`":
+        "Web pages that may speak AnkiConnect with this server from a browser, such as `https://tool.example.com, app://obsidian.md`. `http://localhost` also stands for pages of the same machine and for the extensions of browsers, as in the add-on. Whoever speaks it needs a user's token in any case.";
+    ANKICONNECT_FETCH = "ANKICONNECT_FETCH", default "public", values "`public`, `any` or `off`":
+        "Whether the server fetches media files whose address a tool sends instead of the file: from public addresses, also from those of your own network, or not at all. With `any`, users reach by the server whatever it can reach.";
 
     MAX_UPLOAD_MB = "MAX_UPLOAD_MB", default "4096", values "1–1048576, in MiB":
         "The largest collection file that a client may upload, decompressed.";
@@ -179,6 +183,7 @@ pub const GROUPS: &[Group] = &[
                 the main database.",
         settings: &[USERDB_ENGINE, USERDB_NAME, USERDB_USER, USERDB_PASSWORD, USERDB_HOST, USERDB_PORT, USERDB_URL],
     },
+    Group { title: "AnkiConnect", about: "", settings: &[ANKICONNECT_ORIGINS, ANKICONNECT_FETCH] },
     Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },
     Group { title: "Pages", about: "", settings: &[SIGNUP, PUBLIC_URL, SMTP_URL, SMTP_FROM] },
     Group {

@@ -38,7 +38,7 @@ impl Asked {
         match first {
             "sync" => Self { surface: SYNC, method: step(&STEPS) },
             "msync" => Self { surface: MEDIA, method: step(&MEDIA_STEPS) },
-            "api" | "dapi" => Self { surface: "api", method: verb(method) },
+            "api" | "dapi" | "ankiconnect" => Self { surface: "api", method: verb(method) },
             "health" => Self { surface: "health", method: verb(method) },
             _ => Self { surface: "web", method: verb(method) },
         }
@@ -97,6 +97,7 @@ mod tests {
             (Method::POST, "/sync/ann@example.com", "sync", "unknown"),
             (Method::POST, "/sync/meta/more", "sync", "unknown"),
             (Method::PUT, "/djs/api/decks", "api", "PUT"),
+            (Method::POST, "/ankiconnect/djs_secret", "api", "POST"),
             (Method::GET, "/health/ready", "health", "GET"),
             (Method::GET, "/", "web", "GET"),
             (Method::GET, "", "web", "GET"),

@@ -13,6 +13,7 @@ mod load;
 mod notes;
 mod objects;
 mod revlog;
+mod revlog_read;
 pub mod search;
 pub mod statistics;
 pub mod tables;

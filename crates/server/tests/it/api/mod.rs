@@ -1,5 +1,6 @@
 //! The API as programs use it: requests and answers, word for word.
 
+mod ankiconnect;
 mod dapi;
 mod logins;
 mod v2;

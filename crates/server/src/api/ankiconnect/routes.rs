@@ -1,0 +1,163 @@
+//! The addresses: `/ankiconnect`, and `/ankiconnect/<token>` for tools that take an address only.
+
+use super::super::auth::{self, Caller};
+use super::actions;
+use super::context::Context;
+use super::envelope::{self, BANNER, VERSION};
+use super::failed::{Failed, NO_KEY, said};
+use super::misc;
+use super::origin::Origin;
+use crate::app::App;
+use crate::http::peer::Peer;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// A media file of some 50 MiB in base64, and what is around it.
+const LONGEST: usize = 72 << 20;
+/// Up to here anybody may send. The key can stand at the end of a request, so it is in memory before we know whose it is.
+const SHORT: usize = 1 << 20;
+/// Longer ones at the same time.
+static LONG_ONES: Semaphore = Semaphore::const_new(3);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A sender that says nothing for so long is gone.
+const IDLE: Duration = Duration::from_secs(30);
+/// And nobody takes longer than this, or few could keep all others from sending anything large.
+const WHOLE: Duration = Duration::from_secs(180);
+
+/// All addresses, to be mounted below `/djs` too.
+pub fn routes() -> Router<Arc<App>> {
+    let without_key = any(|State(app): State<Arc<App>>, peer: Peer, request: Request<Body>| answer(app, None, peer, request));
+    let with_key = any(|State(app): State<Arc<App>>, Path(key): Path<String>, peer: Peer, request: Request<Body>| {
+        answer(app, Some(key), peer, request)
+    });
+    Router::new()
+        .route("/ankiconnect", without_key.clone())
+        .route("/ankiconnect/", without_key)
+        .route("/ankiconnect/{key}", with_key.clone())
+        .route("/ankiconnect/{key}/", with_key)
+}
+
+async fn answer(app: Arc<App>, key: Option<String>, peer: Peer, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let origin = Origin::of(&head.headers, &app.config.ankiconnect.origins);
+    let mut response =
+        if head.method == Method::OPTIONS { preflight(&head.headers) } else { work(&app, key, &origin, peer.0, &head, body).await };
+    // A refusal that the page may read: that permission is denied.
+    let denied = Origin { answer: origin.given.clone(), ..origin.clone() };
+    if origin.is_allowed || response.status() != StatusCode::OK || head.method == Method::OPTIONS { &origin } else { &denied }
+        .put(response.headers_mut());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn preflight(headers: &HeaderMap) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    if headers.get("access-control-request-private-network").is_some_and(|value| value == "true") {
+        let name = HeaderName::from_static("access-control-allow-private-network");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+async fn work(app: &Arc<App>, key: Option<String>, origin: &Origin, peer: Option<IpAddr>, head: &Parts, body: Body) -> Response {
+    // Whom the address or the header names; a page that is not allowed learns nothing about either.
+    let outer = if origin.is_allowed { outer_caller(app, key.as_deref(), peer, head).await } else { Ok(None) };
+    let late = (StatusCode::REQUEST_TIMEOUT, said("the request took too long to send"));
+    let body = match timeout(WHOLE, read(body)).await.unwrap_or(Err(late)) {
+        Ok(body) => body,
+        Err((status, failed)) => return (status, axum::Json(envelope::reply(VERSION, Err(failed)))).into_response(),
+    };
+    let asked = envelope::parse(&body);
+    if let Ok(asked) = &asked
+        && asked.action == "requestPermission"
+    {
+        return json(&envelope::reply(asked.version, Ok(misc::permission(origin.is_allowed))));
+    }
+    if !origin.is_allowed {
+        tracing::info!(origin = origin.given, "AnkiConnect: refused a page of an origin that is not in DJANKISERV_ANKICONNECT_ORIGINS");
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    if body.is_empty() {
+        return ([(header::CONTENT_TYPE, "application/json")], BANNER).into_response();
+    }
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failed) => return json(&envelope::reply(VERSION, Err(failed))),
+    };
+    let version = asked.version;
+    let caller = match (outer, &asked.key) {
+        (Err(failed), _) => Err(failed),
+        (Ok(Some(caller)), _) => Ok(caller),
+        (Ok(None), Some(key)) => auth::bearer(app, key).await.map_err(Failed::from),
+        (Ok(None), None) => Err(said(NO_KEY)),
+    };
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(failed) => return json(&envelope::reply(version, Err(failed))),
+    };
+    if let Err(seconds) = app.api.rate.take(&caller.counted_as) {
+        let failed = said(format!("too many requests; try again in {seconds} seconds"));
+        return (StatusCode::TOO_MANY_REQUESTS, axum::Json(envelope::reply(version, Err(failed)))).into_response();
+    }
+    let action = asked.action.clone();
+    let outcome = actions::run(&Context { app, caller: &caller }, asked).await;
+    if let Err(failed) = &outcome {
+        let reason = if actions::exists(&action) { "refused" } else { "there is no such action" };
+        tracing::debug!(account = %caller.account.username, reason, length = failed.0.len(), "AnkiConnect");
+    }
+    json(&envelope::reply(version, outcome))
+}
+
+/// Who the address or the Authorization header says it is. Cookies do not count: any page can make a browser send them.
+async fn outer_caller(app: &App, key: Option<&str>, peer: Option<IpAddr>, head: &Parts) -> Result<Option<Caller>, Failed> {
+    if let Some(key) = key {
+        return Ok(Some(auth::bearer(app, key).await?));
+    }
+    if head.headers.contains_key(header::AUTHORIZATION) {
+        return Ok(Some(auth::authenticate(app, head, peer).await?));
+    }
+    Ok(None)
+}
+
+async fn read(mut body: Body) -> Result<Bytes, (StatusCode, Failed)> {
+    let mut bytes = BytesMut::new();
+    let mut _permit = None;
+    loop {
+        let frame = match timeout(IDLE, body.frame()).await {
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) | Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, said("the request was not sent to its end"))),
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > LONGEST {
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, said("a request can have at most 72 MiB")));
+        }
+        if bytes.len() + data.len() > SHORT && _permit.is_none() {
+            _permit = match timeout(PATIENCE, LONG_ONES.acquire()).await {
+                Ok(Ok(permit)) => Some(permit),
+                _ => {
+                    return Err((StatusCode::SERVICE_UNAVAILABLE, said("the server has too many large requests at the moment; try again")));
+                }
+            };
+        }
+        bytes.extend_from_slice(&data);
+    }
+}
+
+fn json(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
