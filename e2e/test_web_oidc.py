@@ -2,7 +2,6 @@
 """Logging in to the pages at a real provider of OpenID Connect (node-oidc-provider, which is a certified one)."""
 
 import json
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -17,7 +16,6 @@ from server import Account, Djankiserv, free_port
 
 pytestmark = [
     pytest.mark.ours("the official server has no pages"),
-    pytest.mark.skipif(not shutil.which("npm"), reason="the provider needs Node with npm"),
     # The browser asks another host, the provider, and is meant to.
     pytest.mark.allows_complaints,
 ]

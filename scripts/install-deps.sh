@@ -38,6 +38,10 @@ fi
 if [[ ${1:-} == test ]] && ! command -v openssl >/dev/null; then
     packages+=(openssl)
 fi
+# An OpenID Connect provider to log in with, which is a program for Node.
+if [[ ${1:-} == test ]] && ! command -v npm >/dev/null; then
+    packages+=(nodejs npm)
+fi
 # The web pages are tested in a real browser; a letter without a font is an empty box.
 if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
     packages+=(chromium fonts-dejavu-core)
