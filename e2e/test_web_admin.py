@@ -375,6 +375,7 @@ def test_staff_may_not_touch_superusers(boss, server, account, new_page, new_dev
     staff = log_in(new_page(server.base), account)
     assert staff.url.endswith("/admin/")
     staff.goto(own)
+    says(staff, "Only superusers can change this account.")
     assert staff.locator("main form").count() == 0 and staff.get_by_role("link", name="Delete…").count() == 0
     look(staff, "admin-user-untouchable")
     for address, fields in changes(own)[:9]:
@@ -474,9 +475,14 @@ def test_script_is_shown_as_text(boss, server, new_device):
     device = new_device(NEWEST, account=evil)
     device.add_note([EVIL, EVIL], deck=f"{EVIL}::{EVIL}", tags=["<b>"])
     upload_first(device)
-    wire = Wire(server.base, evil)
-    wire.json("sync/meta", {"v": 11, "cv": f"anki,{EVIL},{EVIL}"}, c=f"{EVIL},{EVIL},{EVIL}")
-    wire.start(wire.meta()["usn"])
+    # A client says what it likes of itself.
+    says_so = f"{EVIL}1,{EVIL}2,{EVIL}3"
+    wire = Wire(server.base)
+    wire.key = wire.json("sync/hostKey", {"u": evil.user, "p": evil.password}, c=says_so)["key"]
+    wire.json("sync/meta", {"v": 11, "cv": f"anki,{EVIL},{EVIL}"}, c=says_so)
+    wire.json("sync/start", {"minUsn": 0, "lnewer": False, "graves": None}, c=says_so)
+    boss.goto(path)
+    assert any("<script>" in row["Client"] for row in rows(boss, "Devices")) and EVIL in boss.inner_text("p.notice")
     for page in ("/admin/", path, f"{path}connect/", f"{path}edit/", f"{path}password/", f"{path}delete/", "/admin/server/"):
         boss.goto(page if page != "/admin/" else "/admin/?q=" + "%3Cscript%3E")
         assert evil.user in boss.inner_text("main") or boss.locator("[name=username]").first.input_value() == evil.user, page

@@ -1,7 +1,6 @@
 //! What to type into each client, a code for phones to read, and whether the first sync has arrived.
 
 use super::admin::target;
-use super::admin::users::describe;
 use super::error::WebResult;
 use super::layout::Layout;
 use super::show;
@@ -61,7 +60,7 @@ async fn page(visit: &Visit, account: &Account, user_page: Option<String>) -> We
     let app = &visit.app;
     let ids = [account.id];
     let (clients, overviews) = tokio::try_join!(app.main.last_clients(&ids), app.user.overviews(&ids))?;
-    let client = clients.get(&account.id).map(|(client, _)| describe(client));
+    let client = clients.get(&account.id).map(|(client, _)| show::client(client));
     let state = match overviews.get(&account.id) {
         Some(overview) if !overview.schema.is_empty() => State::Synced {
             notes: show::number(overview.counts.notes),

@@ -1,6 +1,7 @@
-//! Numbers and moments as pages show them.
+//! Numbers, moments and clients as pages show them.
 
 use crate::clock::readable_time;
+use store::main_db::Client;
 
 /// A moment in UTC, without seconds: `2026-11-25 22:13`.
 pub fn time(ms: i64) -> String {
@@ -53,6 +54,27 @@ pub fn number(n: i64) -> String {
     if n < 0 { format!("-{out}") } else { out }
 }
 
+/// A client as people call it: `Anki 26.09.3 on linux`.
+pub fn client(client: &Client) -> String {
+    let name = match client.name.as_str() {
+        "" => "Unknown client",
+        "anki" => "Anki",
+        "ankidroid" => "AnkiDroid",
+        "ankimobile" => "AnkiMobile",
+        other => other,
+    };
+    // Newer clients write version, build and platform into one text.
+    let mut parts = client.version.split(',');
+    let version = parts.next().unwrap_or_default();
+    let platform = Some(client.platform.as_str()).filter(|platform| !platform.is_empty()).or_else(|| parts.nth(1)).unwrap_or_default();
+    let mut text = format!("{name} {version}").trim_end().to_owned();
+    if !platform.is_empty() {
+        text.push_str(" on ");
+        text.push_str(platform);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +93,20 @@ mod tests {
         }
         for (n, want) in [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")] {
             assert_eq!(number(n), want);
+        }
+    }
+
+    #[test]
+    fn clients_have_names() {
+        for (name, version, platform, want) in [
+            ("anki", "26.09.3,29bb700b,linux", "", "Anki 26.09.3 on linux"),
+            ("anki", "2.1.49", "win:10", "Anki 2.1.49 on win:10"),
+            ("ankidroid", "2.16", "", "AnkiDroid 2.16"),
+            ("", "", "", "Unknown client"),
+            ("x", ",,", "", "x"),
+        ] {
+            let known = Client { name: name.into(), version: version.into(), platform: platform.into() };
+            assert_eq!(client(&known), want);
         }
     }
 }

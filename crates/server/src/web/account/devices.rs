@@ -6,7 +6,6 @@ use crate::web::layout::Layout;
 use crate::web::show;
 use crate::web::visit::SignedIn;
 use askama::Template;
-use store::main_db::Client;
 
 const HERE: &str = "/account/devices/";
 
@@ -38,7 +37,7 @@ pub async fn show(who: SignedIn) -> WebResult {
     let (main, now, id) = (&who.app.main, who.app.clock.now_ms(), who.active.account.id);
     let (keys, sessions) = tokio::try_join!(main.host_keys(id), main.web_sessions(id, now))?;
     let devices = keys.into_iter().map(|key| Device {
-        client: called(&key.client),
+        client: show::client(&key.client),
         digest: key.digest,
         address: key.last_address,
         created: show::time(key.created),
@@ -82,44 +81,4 @@ pub async fn end_other_browsers(Posted { who, .. }: Posted<SignedIn>) -> WebResu
     who.need_password(HERE)?;
     who.app.accounts.end_other_browsers(&who.active.account, &who.active.session, who.actor()).await?;
     who.go_and_tell(HERE, "All other browsers are logged out.").await
-}
-
-/// A client as people call it: `Anki 26.09.3 on linux`.
-fn called(client: &Client) -> String {
-    let name = match client.name.as_str() {
-        "" => "Unknown client",
-        "anki" => "Anki",
-        "ankidroid" => "AnkiDroid",
-        "ankimobile" => "AnkiMobile",
-        other => other,
-    };
-    // Newer clients write version, build and platform into one text.
-    let mut parts = client.version.split(',');
-    let version = parts.next().unwrap_or_default();
-    let platform = Some(client.platform.as_str()).filter(|platform| !platform.is_empty()).or_else(|| parts.nth(1)).unwrap_or_default();
-    let mut text = format!("{name} {version}").trim_end().to_owned();
-    if !platform.is_empty() {
-        text.push_str(" on ");
-        text.push_str(platform);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_have_names() {
-        for (name, version, platform, want) in [
-            ("anki", "26.09.3,29bb700b,linux", "", "Anki 26.09.3 on linux"),
-            ("anki", "2.1.49", "win:10", "Anki 2.1.49 on win:10"),
-            ("ankidroid", "2.16", "", "AnkiDroid 2.16"),
-            ("", "", "", "Unknown client"),
-            ("x", ",,", "", "x"),
-        ] {
-            let client = Client { name: name.into(), version: version.into(), platform: platform.into() };
-            assert_eq!(called(&client), want);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! `/admin/users/<id>/`: all about a user.
 
 use super::target;
-use super::users::{describe, tags};
+use super::users::tags;
 use crate::actions::administration::may_change;
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
@@ -86,7 +86,7 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
         ("Last sync", show::time_or_never(overview.last_sync)),
     ];
     let devices = keys.into_iter().map(|key| Device {
-        client: describe(&key.client),
+        client: show::client(&key.client),
         digest: key.digest,
         address: key.last_address,
         created: show::time(key.created),

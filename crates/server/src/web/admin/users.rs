@@ -6,7 +6,7 @@ use crate::web::layout::Layout;
 use crate::web::show;
 use crate::web::visit::Staff;
 use askama::Template;
-use store::main_db::{Account, AccountFilter, AccountOrder, AccountQuery, Client};
+use store::main_db::{Account, AccountFilter, AccountOrder, AccountQuery};
 use unicode_normalization::UnicodeNormalization;
 
 const PER_PAGE: i64 = 50;
@@ -123,7 +123,7 @@ async fn lines(who: &Staff, accounts: Vec<Account>) -> WebResult<Vec<Line>> {
             size: show::size(sizes.get(&overview.schema).copied().unwrap_or(0)),
             media: show::size(overview.media_bytes),
             last_sync: if overview.last_sync > 0 { show::ago(overview.last_sync, now) } else { "never".into() },
-            client: clients.get(&account.id).map(|(client, _)| describe(client)).unwrap_or_default(),
+            client: clients.get(&account.id).map(|(client, _)| show::client(client)).unwrap_or_default(),
             username: account.username,
             email: account.email,
         }
@@ -143,17 +143,4 @@ pub fn tags(account: &Account) -> Vec<&'static str> {
         tags.push("staff");
     }
     tags
-}
-
-/// A client as people call it.
-pub fn describe(client: &Client) -> String {
-    let parts = [client.name.as_str(), client.version.as_str(), client.platform.as_str()];
-    let mut words: Vec<&str> = Vec::new();
-    for part in parts {
-        // Some clients write all of it into the version.
-        if !part.is_empty() && !words.iter().any(|word| word.contains(part)) {
-            words.push(part);
-        }
-    }
-    words.join(" ")
 }
