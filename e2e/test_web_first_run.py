@@ -95,7 +95,7 @@ def test_from_nothing_to_the_first_sync(server, client, new_page):
     page.get_by_role("button", name="Add the user").click()
     page.wait_for_url(re.compile(r"/admin/users/\d+/connect/$"))
     says(page, "Waiting for the first sync of Ann")
-    assert page.locator("code.copy").inner_text() == server.base
+    assert page.locator("code.copy").first.inner_text() == server.base
     look(page, "first-run-4-connect")
 
     # The page tells what a real client does, without being loaded again.
