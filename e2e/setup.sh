@@ -36,6 +36,7 @@ flock 9
 
 make_env run "$here/clients/run.txt"
 make_env proxies "$here/proxies.txt"
+make_env schema "$here/schema.txt"
 for file in "$here"/clients/*.txt; do
     name=$(basename "$file" .txt)
     [[ $name == run ]] || make_env "anki-$name" "$file"

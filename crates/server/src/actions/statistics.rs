@@ -16,7 +16,7 @@ use store::user_db::{Current, GenerationState, UserDb};
 const NO_LIMIT: i64 = 9999;
 
 /// What Anki's graphs show. Days are counted from today: −1 is yesterday, 1 tomorrow.
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Graphs {
     pub today: Today,
     /// Cards by state.
@@ -31,6 +31,7 @@ pub struct Graphs {
     pub reviews: BTreeMap<i64, Answers>,
     /// Milliseconds spent on answers, by day.
     pub time: BTreeMap<i64, Answers>,
+    #[schema(value_type = Periods<Vec<Hour>>)]
     pub hours: Periods<[Hour; 24]>,
     pub buttons: Periods<Buttons>,
     pub retention: Retention,
@@ -40,7 +41,7 @@ pub struct Graphs {
     pub eases: BTreeMap<i64, i64>,
 }
 
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Today {
     pub answers: i64,
     pub milliseconds: i64,
@@ -53,7 +54,7 @@ pub struct Today {
     pub filtered: i64,
 }
 
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct States {
     pub new: i64,
     pub learning: i64,
@@ -65,7 +66,7 @@ pub struct States {
     pub buried: i64,
 }
 
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Answers {
     pub learning: i64,
     pub relearning: i64,
@@ -75,7 +76,7 @@ pub struct Answers {
 }
 
 /// The last 30, 90 and 365 days, and all time.
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Periods<T> {
     pub month: T,
     pub three_months: T,
@@ -93,14 +94,14 @@ impl<T> Periods<T> {
     }
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Hour {
     pub total: i64,
     pub correct: i64,
 }
 
 /// Answers by button, from Again to Easy.
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Buttons {
     pub learning: [i64; 4],
     pub young: [i64; 4],
@@ -108,7 +109,7 @@ pub struct Buttons {
 }
 
 /// Answers that were right or wrong, of cards with an interval of a day or more, and of reviews.
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Retention {
     pub today: Known,
     pub yesterday: Known,
@@ -118,7 +119,7 @@ pub struct Retention {
     pub all_time: Known,
 }
 
-#[derive(Debug, Default, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Known {
     pub young_passed: i64,
     pub young_failed: i64,
@@ -127,7 +128,7 @@ pub struct Known {
 }
 
 /// A deck and what is waiting in it and below it today, within the daily limits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DeckCounts {
     pub id: i64,
     /// The whole name.
@@ -139,6 +140,7 @@ pub struct DeckCounts {
     pub total: i64,
     pub total_with_subdecks: i64,
     pub filtered: bool,
+    #[schema(no_recursion)]
     pub children: Vec<DeckCounts>,
 }
 

@@ -115,8 +115,14 @@ impl Server {
 
     /// The status of a GET request.
     pub fn status(&self, path: &str) -> u16 {
+        self.status_with(path, "")
+    }
+
+    /// The same, with a header `Authorization`.
+    pub fn status_with(&self, path: &str, login: &str) -> u16 {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let login = if login.is_empty() { String::new() } else { format!("Authorization: {login}\r\n") };
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{login}Connection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap().parse().unwrap()

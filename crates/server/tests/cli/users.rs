@@ -33,3 +33,34 @@ fn a_users_life() {
     // The name is free again.
     folder.run_with_password(&["user", "add", "ANNA"], "pw");
 }
+
+#[test]
+fn tokens_of_a_user() {
+    let folder = Folder::new("tokens");
+    let server = folder.serve();
+    folder.run_with_password(&["user", "add", "ann"], "correct horse");
+    let token = |arguments: &[&str]| folder.run(&[&["user", "token"], arguments].concat());
+    let made = token(&["add", "ann", "reader", "--scope", "read,media", "--days", "30"]).expect_success().stdout;
+    let secret = made.trim_end();
+    assert!(secret.starts_with("djs_") && secret.lines().count() == 1, "{secret}");
+    token(&["add", "ann", "x", "--scope", "everything"]).expect_failure(2, "one of read, write, media, admin");
+    token(&["add", "ann", "x"]).expect_failure(2, "--scope");
+    token(&["add", "ann", "x", "--scope", "admin"]).expect_failure(1, "only staff");
+    token(&["add", "ann", " ", "--scope", "read"]).expect_failure(1, "needs a name");
+    token(&["add", "bob", "x", "--scope", "read"]).expect_failure(1, "there is no user `bob`");
+
+    let list: serde_json::Value = serde_json::from_str(&token(&["list", "ann", "--json"]).expect_success().stdout).unwrap();
+    assert_eq!((&list[0]["name"], &list[0]["scopes"], list[1].is_null()), (&"reader".into(), &serde_json::json!(["read", "media"]), true));
+    assert!(list[0]["expires"].is_string() && !list.to_string().contains(secret));
+    let shown = token(&["list", "ann"]).expect_success().stdout;
+    assert!(shown.contains("read,media") && !shown.contains(secret), "{shown}");
+
+    // The running server knows it at once, for both of its surfaces, and is rid of it at once.
+    let status = |path: &str| server.status_with(path, &format!("Bearer {secret}"));
+    assert_eq!([status("/api/v2/notes"), status("/djs/dapi/tags"), status("/api/v2/admin/users")], [200, 200, 403]);
+    let id = list[0]["id"].as_str().unwrap();
+    token(&["revoke", "ann", id]).expect_success();
+    assert_eq!([status("/api/v2/notes"), status("/djs/dapi/tags")], [401, 401]);
+    token(&["revoke", "ann", id]).expect_failure(1, "has no token");
+    assert!(token(&["list", "ann"]).expect_success().stdout.contains("no tokens"));
+}

@@ -161,14 +161,44 @@ impl Change for UpdateDeck {
                 return Err(Problem::not_found("preset", preset).into());
             }
         }
-        let mut object = object(&stored.json)?;
+        let before = object(&stored.json)?;
+        let mut object = before.clone();
         object.extend(self.set.clone());
+        if object == before {
+            return Ok(stored);
+        }
         let mut deck = schema11::deck(object).map_err(|e| Problem::invalid("deck", e.to_string()))?;
         deck.extra = stored.extra;
         restamp(&mut deck, &Restamp { mtime: Some(edit.now_secs()), usn: Some(edit.usn()), ..Restamp::default() })?;
         edit.changed = true;
         edit.stored().put_decks(vec![deck.clone()]).await?;
         Ok(deck)
+    }
+}
+
+/// Changes settings of a deck and gives it another name, both or neither.
+#[derive(Debug, Clone)]
+pub struct ChangeDeck {
+    pub deck: DeckRef,
+    pub name: Option<String>,
+    /// As in [`UpdateDeck`].
+    pub set: Option<Map<String, Value>>,
+    pub version: Option<String>,
+}
+
+impl Change for ChangeDeck {
+    type Done = ();
+
+    async fn make(&self, edit: &mut Edit) -> Result<()> {
+        let Self { deck, name, set, version } = self.clone();
+        // Without settings too, as the version has to be right for a new name as well.
+        if set.is_some() || version.is_some() || name.is_none() {
+            UpdateDeck { deck: deck.clone(), set: set.unwrap_or_default(), version }.make(edit).await?;
+        }
+        if let Some(name) = name {
+            RenameDeck { deck, name }.make(edit).await?;
+        }
+        Ok(())
     }
 }
 

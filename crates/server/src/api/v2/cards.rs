@@ -1,12 +1,13 @@
 //! Cards.
 
+use super::collection::today;
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, at_most, cursor, ids, limit, select};
-use crate::actions::edit_collection::DeckRef;
+use super::request::{Api, Body, Page, Path, Query, at_most, cursor, ids, limit, select};
+use crate::actions::api_tokens::Scope;
 use crate::actions::edit_collection::cards::{CardChange, ChangeCards, DeleteCards};
+use crate::actions::edit_collection::{self, DeckRef};
 use anki::model::Card;
 use axum::Json;
-use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -46,6 +47,8 @@ pub struct CardView {
 
 /// Which cards to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListCards {
     /// Only these, separated by commas.
     pub ids: Option<String>,
@@ -93,15 +96,13 @@ pub enum ChangeInput {
         #[serde(default)]
         forget_counts: bool,
     },
-    /// Due on a day, counted from the collection's first (`today` of `/api/v2/collection`), or spread over some days.
+    /// Due in so many days from today (0 is today), or spread over the days until another.
     SetDue {
-        from_day: i64,
-        to_day: Option<i64>,
+        from_days: u32,
+        to_days: Option<u32>,
         /// Also take the days until then for the interval.
         #[serde(default)]
         set_interval: bool,
-        /// The number of today.
-        today: i64,
     },
     /// The position of new cards.
     Position {
@@ -114,7 +115,7 @@ pub enum ChangeInput {
 }
 
 /// Lists cards.
-#[utoipa::path(get, path = "/api/v2/cards", tag = "cards", params(ListCards), responses((status = 200, description = "A page of cards")))]
+#[utoipa::path(get, path = "/api/v2/cards", tag = "cards", params(ListCards), responses((status = 200, body = Page, description = "A page of cards")))]
 pub async fn list(api: Api, Query(query): Query<ListCards>) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -145,7 +146,12 @@ pub async fn get(api: Api, Path(id): Path<i64>) -> Answer<Json<Value>> {
 #[utoipa::path(post, path = "/api/v2/cards/change", tag = "cards", request_body = CardsInput, responses((status = 200, description = "The `changed` and `unchanged` ids"), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn change(api: Api, Body(input): Body<CardsInput>) -> Answer<Json<Value>> {
     at_most("cards", input.cards.len(), 10_000)?;
-    let change = card_change(&input.change)?;
+    api.needs(Scope::Write)?;
+    let today = match input.change {
+        ChangeInput::SetDue { .. } => today(&api, &edit_collection::open(&api.app, api.account()).await?).await?,
+        _ => 0,
+    };
+    let change = card_change(&input.change, today)?;
     let done = api.edit(&ChangeCards { cards: input.cards, change, skip_missing: input.skip_missing }).await?;
     let (changed, unchanged): (Vec<_>, Vec<_>) = done.into_iter().partition(|(_, changed)| *changed);
     let ids = |cards: Vec<(Card, bool)>| cards.into_iter().map(|(card, _)| card.id).collect::<Vec<_>>();
@@ -160,7 +166,7 @@ pub async fn delete(api: Api, Body(input): Body<super::notes::IdsInput>) -> Answ
     Ok(Json(json!({"notes": gone.notes, "cards": gone.cards})))
 }
 
-fn card_change(input: &ChangeInput) -> Answer<CardChange> {
+fn card_change(input: &ChangeInput, today: i64) -> Answer<CardChange> {
     let wrong = |field: &str, reason: &str| Err(Problem::invalid(format!("change.{field}"), reason));
     Ok(match input {
         ChangeInput::Move { deck: Some(name), deck_id: None } => CardChange::Move(DeckRef::Name(name.clone())),
@@ -172,14 +178,12 @@ fn card_change(input: &ChangeInput) -> Answer<CardChange> {
         ChangeInput::Flag { flag } if *flag <= 7 => CardChange::Flag(*flag),
         ChangeInput::Flag { .. } => return wrong("flag", "from 0 to 7"),
         ChangeInput::Forget { forget_counts } => CardChange::Forget { forget_counts: *forget_counts },
-        ChangeInput::SetDue { from_day, to_day, set_interval, today } => {
-            let days = |day: i64| day.checked_sub(*today).and_then(|days| u32::try_from(days).ok()).filter(|days| *days <= 36_500);
-            match (days(*from_day), days(to_day.unwrap_or(*from_day))) {
-                (Some(from), Some(to)) if from <= to && (0..=100_000).contains(today) => {
-                    CardChange::SetDue { today: *today, from, to, set_interval: *set_interval }
-                }
-                _ => return wrong("from_day", "from today on, at most 36,500 days, and not after `to_day`"),
+        ChangeInput::SetDue { from_days, to_days, set_interval } => {
+            let (from, to) = (*from_days, to_days.unwrap_or(*from_days));
+            if to > 36_500 || from > to {
+                return wrong("from_days", "at most 36,500 days, and not after `to_days`");
             }
+            CardChange::SetDue { today, from, to, set_interval: *set_interval }
         }
         ChangeInput::Position { position } if (0..=i64::from(i32::MAX)).contains(position) => CardChange::Position(*position),
         ChangeInput::Position { .. } => return wrong("position", "from 0 to 2147483647"),

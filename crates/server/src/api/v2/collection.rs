@@ -1,14 +1,15 @@
 //! The collection as a whole: stamps and counts, configuration, reviews.
 
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, cursor, limit, select};
+use super::request::{Api, Body, Page, Path, Query, cursor, limit, select};
 use crate::actions::edit_collection::config::SetConfig;
+use crate::actions::search::Config;
 use anki::model::Review;
 use axum::Json;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use store::user_db::Current;
 use utoipa::IntoParams;
 
 /// Counts and stamps.
@@ -16,6 +17,7 @@ use utoipa::IntoParams;
 pub async fn get(api: Api) -> Answer<Json<Value>> {
     let current = api.open().await?;
     let media = api.app.user.media_state(api.account()).await?.unwrap_or_default();
+    let today = today(&api, &current).await?;
     let (stamps, counts) = (current.stamps, current.counts);
     Ok(Json(json!({
         "username": api.caller.account.username,
@@ -27,12 +29,19 @@ pub async fn get(api: Api) -> Answer<Json<Value>> {
         "presets": counts.presets,
         "media_files": media.files,
         "media_bytes": media.bytes,
+        "today": today,
         "created": stamps.created,
         "modified": stamps.modified,
         "schema_modified": stamps.schema_modified,
         "last_sync": stamps.last_sync,
         "usn": stamps.usn,
     })))
+}
+
+/// The number of today, counted from the day on which the collection was made, by the rules of the device that was used last.
+pub(super) async fn today(api: &Api, current: &Current) -> Answer<i64> {
+    let config = Config::new(api.stored(current).config().await?);
+    Ok(config.day_rules(current.stamps.created).at(api.app.clock.now_secs()).today)
 }
 
 /// All keys of the configuration that clients share.
@@ -44,7 +53,7 @@ pub async fn config(api: Api) -> Answer<Json<Map<String, Value>>> {
 }
 
 /// One key of the configuration.
-#[utoipa::path(get, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), responses((status = 200, description = "The value"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), responses((status = 200, body = Value, description = "The value"), (status = 404, body = Problem)))]
 pub async fn config_key(api: Api, Path(key): Path<String>) -> Answer<Json<Value>> {
     let current = api.open().await?;
     let value = api.stored(&current).config_value(&key).await?.ok_or_else(|| Problem::not_found("there is no such key"))?;
@@ -53,7 +62,7 @@ pub async fn config_key(api: Api, Path(key): Path<String>) -> Answer<Json<Value>
 
 /// Sets a key of the configuration. Clients sync the configuration as a whole, and the side that was changed last wins: a device with
 /// changes of its own that syncs later keeps its own.
-#[utoipa::path(put, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), request_body = Object, responses((status = 204), (status = 422, body = Problem)))]
+#[utoipa::path(put, path = "/api/v2/collection/config/{key}", tag = "collection", params(("key" = String, Path)), request_body = Value, responses((status = 204), (status = 422, body = Problem)))]
 pub async fn set_config(api: Api, Path(key): Path<String>, Body(value): Body<Value>) -> Answer<StatusCode> {
     api.edit(&SetConfig(vec![(key, Some(value))])).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -68,6 +77,8 @@ pub async fn delete_config(api: Api, Path(key): Path<String>) -> Answer<StatusCo
 
 /// Which reviews to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListReviews {
     /// Milliseconds since the epoch: from then on.
     pub since: Option<i64>,
@@ -81,7 +92,7 @@ pub struct ListReviews {
 }
 
 /// Lists reviews, in the order in which they took place.
-#[utoipa::path(get, path = "/api/v2/reviews", tag = "reviews", params(ListReviews), responses((status = 200, description = "A page of reviews")))]
+#[utoipa::path(get, path = "/api/v2/reviews", tag = "reviews", params(ListReviews), responses((status = 200, body = Page, description = "A page of reviews")))]
 pub async fn reviews(api: Api, Query(query): Query<ListReviews>) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let limit = limit(query.limit)?;

@@ -2,12 +2,11 @@
 
 use super::once::edit_once;
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, seen, versioned};
-use crate::actions::edit_collection::decks::{CreateDeck, DeleteDecks, RenameDeck, UpdateDeck, object_version};
+use super::request::{Api, Body, Page, Path, seen, versioned};
+use crate::actions::edit_collection::decks::{ChangeDeck, CreateDeck, DeleteDecks, object_version};
 use crate::actions::edit_collection::{DeckRef, Edit};
 use anki::model::Deck;
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -35,7 +34,7 @@ pub struct DeckPatch {
 }
 
 /// Lists all decks, by name, with the number of cards in each (without those below it).
-#[utoipa::path(get, path = "/api/v2/decks", tag = "decks", responses((status = 200, description = "All decks")))]
+#[utoipa::path(get, path = "/api/v2/decks", tag = "decks", responses((status = 200, body = Page, description = "All decks")))]
 pub async fn list(api: Api) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -47,7 +46,7 @@ pub async fn list(api: Api) -> Answer<Json<Page>> {
 }
 
 /// Answers one deck with its settings.
-#[utoipa::path(get, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, description = "The deck"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, description = "The deck"), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -68,12 +67,7 @@ pub async fn create(api: Api, headers: HeaderMap, Body(input): Body<DeckInput>) 
 /// Renames or moves a deck, or changes its settings.
 #[utoipa::path(patch, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), request_body = DeckPatch, responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem)))]
 pub async fn update(api: Api, Path(id): Path<i64>, headers: HeaderMap, Body(input): Body<DeckPatch>) -> Answer<StatusCode> {
-    if let Some(settings) = input.settings {
-        api.edit(&UpdateDeck { deck: DeckRef::Id(id), set: settings, version: seen(&headers) }).await?;
-    }
-    if let Some(name) = input.name {
-        api.edit(&RenameDeck { deck: DeckRef::Id(id), name }).await?;
-    }
+    api.edit(&ChangeDeck { deck: DeckRef::Id(id), name: input.name, set: input.settings, version: seen(&headers) }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,12 +1,12 @@
 //! Media files.
 
 use super::problem::{Answer, Problem};
-use super::request::{self, Api, Page, limit};
+use super::request::{self, Api, Page, Path, Query, limit};
 use crate::actions::api_tokens::Scope;
 use crate::actions::edit_media::{self, MediaError};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -20,6 +20,8 @@ const BLOCK: usize = 64 << 10;
 
 /// Which files to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListMedia {
     /// What `next` of the page before said. With the one that was last seen, later changes can be asked for: then deleted files are
     /// listed too, with `size` 0.
@@ -29,7 +31,7 @@ pub struct ListMedia {
 }
 
 /// Lists files, in the order in which they were last changed.
-#[utoipa::path(get, path = "/api/v2/media", tag = "media", params(ListMedia), responses((status = 200, description = "A page of files")))]
+#[utoipa::path(get, path = "/api/v2/media", tag = "media", params(ListMedia), responses((status = 200, body = Page, description = "A page of files")))]
 pub async fn list(api: Api, Query(query): Query<ListMedia>) -> Answer<Json<Page>> {
     api.needs(Scope::Media)?;
     let limit = usize::try_from(limit(query.limit)?).unwrap_or(100);
@@ -40,7 +42,7 @@ pub async fn list(api: Api, Query(query): Query<ListMedia>) -> Answer<Json<Page>
 }
 
 /// Answers a file. Ranges and `If-None-Match` work.
-#[utoipa::path(get, path = "/api/v2/media/{name}", tag = "media", params(("name" = String, Path)), responses((status = 200, description = "The bytes"), (status = 206, description = "Some of them"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/media/{name}", tag = "media", params(("name" = String, Path)), responses((status = 200, content_type = "*/*", body = Vec<u8>, description = "The bytes"), (status = 206, content_type = "*/*", body = Vec<u8>, description = "Some of them"), (status = 304, description = "It is what `If-None-Match` says"), (status = 416, description = "There are no such bytes"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(name): Path<String>, headers: HeaderMap) -> Answer<Response> {
     api.needs(Scope::Media)?;
     let file = find(&api, &name).await?;

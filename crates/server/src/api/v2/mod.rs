@@ -1,10 +1,11 @@
 //! Our own API: typed, with a description in OpenAPI that is made from this code.
 //!
-//! A file per kind of thing. Search and statistics have theirs beside these.
+//! A file per kind of thing.
 
 pub mod cards;
 pub mod collection;
 pub mod decks;
+mod description;
 pub mod media;
 pub mod notes;
 pub mod notetypes;
@@ -14,6 +15,8 @@ pub mod problem;
 pub mod rate;
 mod reference;
 pub mod request;
+pub mod search;
+pub mod statistics;
 pub mod tags;
 pub mod users;
 
@@ -21,6 +24,7 @@ use crate::app::App;
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use serde_json::Value;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -78,6 +82,10 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(collection::config))
         .routes(routes!(collection::config_key, collection::set_config, collection::delete_config))
         .routes(routes!(collection::reviews))
+        .routes(routes!(search::notes, search::notes_by_post))
+        .routes(routes!(search::cards, search::cards_by_post))
+        .routes(routes!(statistics::graphs))
+        .routes(routes!(statistics::decks))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::create_token_of))
@@ -88,6 +96,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
 /// All addresses of this API.
 pub fn routes() -> Router<Arc<App>> {
     let (router, description) = described().split_for_parts();
+    let description = complete(&description);
     let json: Arc<str> = json(&description).into();
     let page: Arc<str> = reference::page(&description).into();
     router
@@ -99,11 +108,13 @@ pub fn routes() -> Router<Arc<App>> {
 
 /// The description as it is committed to `docs/openapi.json`.
 pub fn openapi() -> String {
-    json(&described().split_for_parts().1)
+    json(&complete(&described().split_for_parts().1))
 }
 
-fn json(description: &utoipa::openapi::OpenApi) -> String {
-    let mut json = description.to_pretty_json().unwrap_or_default();
-    json.push('\n');
-    json
+fn complete(description: &utoipa::openapi::OpenApi) -> Value {
+    description::complete(serde_json::to_value(description).unwrap_or_default())
+}
+
+fn json(description: &Value) -> String {
+    format!("{description:#}\n")
 }

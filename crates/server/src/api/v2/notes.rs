@@ -2,7 +2,7 @@
 
 use super::once::edit_once;
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, at_most, cursor, ids, limit, seen, select, versioned};
+use super::request::{Api, Body, Page, Path, Query, at_most, cursor, ids, limit, seen, select, versioned};
 use crate::actions::edit_collection::notes::{
     self, AddNotes, AddedNote, DeleteNotes, DuplicateScope, Duplicates, Fields, NewNote, NoteUpdate, TagChange, UpdateNotes, WhichNotes,
 };
@@ -11,7 +11,6 @@ use anki::cards::CardRules;
 use anki::model::Note;
 use anki::{names, text};
 use axum::Json;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -110,6 +109,7 @@ pub struct NotePatch {
 
 /// Changes of several notes: all or none.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NotePatches {
     /// At most 5,000.
     pub notes: Vec<NotePatchOf>,
@@ -117,12 +117,19 @@ pub struct NotePatches {
 
 /// Changes of one of several notes.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NotePatchOf {
     pub id: i64,
     /// The version that was seen; without, whatever is there is changed.
     pub version: Option<String>,
-    #[serde(flatten)]
-    pub patch: NotePatch,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub fields: Option<Map<String, Value>>,
+    /// All its tags.
+    pub tags: Option<Vec<String>>,
+    #[serde(default)]
+    pub add_tags: Vec<String>,
+    #[serde(default)]
+    pub remove_tags: Vec<String>,
 }
 
 /// Notes by id.
@@ -135,6 +142,8 @@ pub struct IdsInput {
 
 /// Which notes to list.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct ListNotes {
     /// Only these, separated by commas. Those that do not exist are left out.
     pub ids: Option<String>,
@@ -147,7 +156,7 @@ pub struct ListNotes {
 }
 
 /// Lists notes, in the order in which they were made.
-#[utoipa::path(get, path = "/api/v2/notes", tag = "notes", params(ListNotes), responses((status = 200, description = "A page of notes")))]
+#[utoipa::path(get, path = "/api/v2/notes", tag = "notes", params(ListNotes), responses((status = 200, body = Page, description = "A page of notes")))]
 pub async fn list(api: Api, Query(query): Query<ListNotes>) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -166,7 +175,7 @@ pub async fn list(api: Api, Query(query): Query<ListNotes>) -> Answer<Json<Page>
 }
 
 /// Answers one note.
-#[utoipa::path(get, path = "/api/v2/notes/{id}", tag = "notes", params(("id" = i64, Path)), responses((status = 200, body = NoteView), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/notes/{id}", tag = "notes", params(("id" = i64, Path)), responses((status = 200, body = NoteView), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -238,8 +247,10 @@ pub async fn update(api: Api, Path(id): Path<i64>, headers: HeaderMap, Body(patc
 #[utoipa::path(post, path = "/api/v2/notes/update", tag = "notes", request_body = NotePatches, responses((status = 200, description = "For each note its `id` and `version`"), (status = 404, body = Problem), (status = 412, body = Problem)))]
 pub async fn update_many(api: Api, Body(input): Body<NotePatches>) -> Answer<Json<Value>> {
     at_most("notes", input.notes.len(), AT_ONCE)?;
-    let updates = input.notes.iter().enumerate();
-    let updates = updates.map(|(at, note)| note_update(note.id, note.version.clone(), &note.patch, &format!("notes[{at}].")));
+    let updates = input.notes.into_iter().enumerate().map(|(at, note)| {
+        let NotePatchOf { id, version, fields, tags, add_tags, remove_tags } = note;
+        note_update(id, version, &NotePatch { fields, tags, add_tags, remove_tags }, &format!("notes[{at}]."))
+    });
     let notes = api.edit(&UpdateNotes { notes: updates.collect::<Answer<_>>()?, skip_missing: false }).await?;
     let notes: Vec<Value> = notes.iter().map(|note| json!({"id": note.id, "version": notes::version(note)})).collect();
     Ok(Json(json!({"notes": notes})))

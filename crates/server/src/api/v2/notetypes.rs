@@ -3,7 +3,7 @@
 use super::once::edit_once;
 use super::presets::Consent;
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, seen, versioned};
+use super::request::{Api, Body, Page, Path, Query, seen, versioned};
 use crate::actions::edit_collection::decks::object_version;
 use crate::actions::edit_collection::notetypes::{
     CreateNotetype, DeleteNotetype, NewTemplate, StructuralEdit, TemplateEdit, UpdateNotetype,
@@ -11,7 +11,6 @@ use crate::actions::edit_collection::notetypes::{
 use crate::actions::edit_collection::{Edit, NotetypeRef};
 use anki::model::Notetype;
 use axum::Json;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -102,7 +101,7 @@ pub struct NotetypePatch {
 }
 
 /// Lists all notetypes, with the number of their notes.
-#[utoipa::path(get, path = "/api/v2/notetypes", tag = "notetypes", responses((status = 200, description = "All notetypes")))]
+#[utoipa::path(get, path = "/api/v2/notetypes", tag = "notetypes", responses((status = 200, body = Page, description = "All notetypes")))]
 pub async fn list(api: Api) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
@@ -113,7 +112,7 @@ pub async fn list(api: Api) -> Answer<Json<Page>> {
 }
 
 /// Answers one notetype.
-#[utoipa::path(get, path = "/api/v2/notetypes/{id}", tag = "notetypes", params(("id" = i64, Path)), responses((status = 200, description = "The notetype"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/notetypes/{id}", tag = "notetypes", params(("id" = i64, Path)), responses((status = 200, description = "The notetype"), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let stored = api.stored(&current);

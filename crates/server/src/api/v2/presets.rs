@@ -2,13 +2,12 @@
 
 use super::once::edit_once;
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page, seen, versioned};
+use super::request::{Api, Body, Page, Path, Query, seen, versioned};
 use crate::actions::edit_collection::Edit;
 use crate::actions::edit_collection::decks::object_version;
 use crate::actions::edit_collection::presets::{CreatePreset, DeletePreset, UpdatePreset};
 use anki::model::Preset;
 use axum::Json;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -39,6 +38,8 @@ pub struct PresetPatch {
 
 /// Consent to what cannot be undone by a normal sync.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Consent {
     /// Every device will need a one-way sync.
     #[serde(default)]
@@ -60,7 +61,7 @@ impl Consent {
 }
 
 /// Lists all presets.
-#[utoipa::path(get, path = "/api/v2/presets", tag = "presets", responses((status = 200, description = "All presets")))]
+#[utoipa::path(get, path = "/api/v2/presets", tag = "presets", responses((status = 200, body = Page, description = "All presets")))]
 pub async fn list(api: Api) -> Answer<Json<Page>> {
     let current = api.open().await?;
     let items = api.stored(&current).presets().await?.iter().map(view).collect();
@@ -68,7 +69,7 @@ pub async fn list(api: Api) -> Answer<Json<Page>> {
 }
 
 /// Answers one preset.
-#[utoipa::path(get, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), responses((status = 200, description = "The preset"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), responses((status = 200, description = "The preset"), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let preset =

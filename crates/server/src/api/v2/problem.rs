@@ -21,6 +21,9 @@ pub struct Problem {
     /// The part of the request that is wrong, such as `notes[3].fields.Front`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Where in a search the wrong part begins, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
     /// The note that has the same first field, for the code `duplicate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<i64>,
@@ -43,7 +46,7 @@ macro_rules! problems {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, title, status: status.as_u16(), detail: detail.into(), field: None, note: None, retry_after: None }
+        Self { code, title, status: status.as_u16(), detail: detail.into(), field: None, position: None, note: None, retry_after: None }
     }
 
     problems! {
@@ -91,6 +94,11 @@ impl Problem {
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Not at the moment", detail);
         Self { retry_after: Some(5), ..problem }
+    }
+
+    /// The same, with the character of a search at which the wrong part begins.
+    pub fn at(self, position: usize) -> Self {
+        Self { position: Some(position), ..self }
     }
 
     /// The same, naming the part of the request.

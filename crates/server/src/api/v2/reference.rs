@@ -4,7 +4,6 @@ use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::openapi::OpenApi;
 
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;background:#fff}\
     code,pre{font-family:monospace;background:#f3f3f3;padding:.1em .3em;border-radius:3px}pre{overflow:auto;padding:.6em}\
@@ -12,8 +11,7 @@ const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em aut
     table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1em .15em 0;vertical-align:top}\
     @media(prefers-color-scheme:dark){body{color:#ddd;background:#222}code,pre{background:#333}a{color:#9cf}}";
 
-pub(super) fn page(description: &OpenApi) -> String {
-    let all = serde_json::to_value(description).unwrap_or_default();
+pub(super) fn page(all: &Value) -> String {
     let mut groups: BTreeMap<String, String> = BTreeMap::new();
     for (path, methods) in all["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten().filter(|(_, operation)| operation.is_object()) {
@@ -55,7 +53,11 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
     }
     for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
         let about = escape(answer["description"].as_str().unwrap_or_default());
-        let schema = answer["content"]["application/json"]["schema"]["$ref"].as_str().map(link).unwrap_or_default();
+        let schema = ["application/json", "application/problem+json"]
+            .iter()
+            .find_map(|kind| answer["content"][kind]["schema"]["$ref"].as_str())
+            .map(link)
+            .unwrap_or_default();
         rows.push_str(&format!("<tr><td>{status}</td><td>{about} {schema}</td></tr>"));
     }
     format!(

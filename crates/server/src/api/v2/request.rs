@@ -7,7 +7,7 @@ use crate::api::auth::{self, Caller};
 use crate::app::App;
 use crate::http::peer::Peer;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -105,6 +105,35 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     }
 }
 
+/// Parts of the address. What cannot be one, such as an id that is no number, is not there.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let path = extract::Path::from_request_parts(parts, app).await;
+        path.map(|path| Self(path.0)).map_err(|error| Problem::not_found(error.body_text()))
+    }
+}
+
+/// What follows the question mark. Unknown keys are refused, as they are in bodies.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let query = extract::Query::from_request_parts(parts, app).await;
+        query.map(|query| Self(query.0)).map_err(|error| {
+            let text = error.body_text();
+            let reason = text.trim_start_matches("Failed to deserialize query string: ");
+            let (field, reason) = reason.split_once(": ").unwrap_or(("", reason));
+            Problem::invalid(field, reason)
+        })
+    }
+}
+
 /// The whole of a body.
 pub async fn read(request: Request, limit: usize) -> Answer<Bytes> {
     match Limited::new(request.into_body(), limit).collect().await {
@@ -133,8 +162,9 @@ pub fn versioned(headers: &HeaderMap, version: &str, status: StatusCode, body: V
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Page {
+    #[schema(value_type = Vec<Object>)]
     pub items: Vec<Value>,
     /// What to send as `cursor` for the next page. None on the last one.
     pub next: Option<String>,

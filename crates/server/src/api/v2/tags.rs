@@ -1,10 +1,9 @@
 //! Tags of the whole collection.
 
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body};
+use super::request::{Api, Body, Path};
 use crate::actions::edit_collection::tags::{ClearUnusedTags, DeleteTags, RenameTag};
 use axum::Json;
-use axum::extract::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;

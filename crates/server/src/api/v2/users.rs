@@ -1,13 +1,12 @@
 //! Users, for staff: so that provisioning can be scripted. And one's own tokens.
 
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Page};
+use super::request::{Api, Body, Page, Path};
 use crate::actions::accounts::{AccountError, NewUser};
 use crate::actions::actor::Actor;
 use crate::actions::api_tokens::{self, ListedToken, Scope, TokenError};
 use crate::actions::username::Username;
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -53,7 +52,7 @@ pub struct TokenInput {
 }
 
 /// Lists all users.
-#[utoipa::path(get, path = "/api/v2/admin/users", tag = "users", responses((status = 200, description = "All users"), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/admin/users", tag = "users", responses((status = 200, body = Page, description = "All users"), (status = 403, body = Problem)))]
 pub async fn list(api: Api) -> Answer<Json<Page>> {
     api.needs(Scope::Admin)?;
     let items = api.app.accounts.list().await?.iter().map(view).collect();
@@ -125,7 +124,7 @@ pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input)
 }
 
 /// Lists one's own tokens.
-#[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, description = "All tokens of the caller")))]
+#[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, body = Page, description = "All tokens of the caller")))]
 pub async fn list_tokens(api: Api) -> Answer<Json<Page>> {
     let items = api_tokens::list(&api.app.main, api.account()).await?.iter().map(token_view).collect();
     Ok(Json(Page { items, next: None }))

@@ -6,6 +6,7 @@ mod list;
 mod passwd;
 mod rename;
 mod set_active;
+mod token;
 
 use crate::config::Config;
 
@@ -24,6 +25,8 @@ pub enum Command {
     Disable(set_active::DisableArgs),
     Enable(set_active::EnableArgs),
     Delete(delete::Args),
+    #[command(subcommand)]
+    Token(token::Command),
 }
 
 pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
@@ -35,5 +38,6 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
         Command::Disable(args) => set_active::run(config, &args.username, false).await,
         Command::Enable(args) => set_active::run(config, &args.username, true).await,
         Command::Delete(args) => delete::run(config, &args).await,
+        Command::Token(command) => token::run(config, command).await,
     }
 }

@@ -63,13 +63,17 @@ async fn basic_logins_are_checked_and_end_with_the_password() {
     let server = TestServer::new().await;
     server.device("ann").await;
     let right = basic("Ann", PASSWORD);
-    assert_eq!(send(&server, "GET", NOTES, &right, None).await.status, 200);
-    // Remembered: fifty more would take two seconds.
-    let started = std::time::Instant::now();
-    for _ in 0..50 {
-        assert_eq!(send(&server, "GET", "/djs/dapi/tags", &right, None).await.status, 200);
+    let timed = async |path: &str| {
+        let started = std::time::Instant::now();
+        assert_eq!(send(&server, "GET", path, &right, None).await.status, 200);
+        started.elapsed()
+    };
+    let first = timed("/djs/dapi/tags").await;
+    let mut fastest = first;
+    for _ in 0..20 {
+        fastest = fastest.min(timed("/djs/dapi/tags").await);
     }
-    assert!(started.elapsed().as_millis() < 1500, "{:?}", started.elapsed());
+    assert!(fastest < first / 2, "it is remembered: {fastest:?} after {first:?}");
     for bad in ["Basic", "Basic !", "Basic eA==", &basic("ann", "no"), &basic("nobody", PASSWORD)] {
         assert_eq!(send(&server, "GET", NOTES, bad, None).await.status, 401, "{bad}");
     }

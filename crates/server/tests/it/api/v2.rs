@@ -248,9 +248,105 @@ async fn the_description_is_current() {
     }
     let committed = std::fs::read(&path).unwrap_or_default();
     assert!(served.bytes == committed, "run this test with UPDATE_DOCS=1 and commit docs/openapi.json");
-    assert_eq!(served.json()["openapi"], "3.1.0");
+    let description = served.json();
+    assert_eq!(description["openapi"], "3.1.0");
+    let methods = description["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let mut ids: Vec<&str> = methods.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "generators of clients need a name for each: {ids:?}");
     let page = send(&server, "GET", "/api/v2/", "", None).await;
     let html = String::from_utf8(page.bytes).unwrap();
     assert!(html.contains("/api/v2/notes/batch") && !html.contains("src="), "no other host is needed");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn searches_statistics_and_days() {
+    let server = TestServer::new().await;
+    let device = server.device("ann").await;
+    device.upload(&collection(Schema::V18, 5, NOW)).await;
+    let auth = token(&server, "ann", &[Scope::Read, Scope::Write]).await;
+    let call = async |method: &str, path: &str, body: Option<Value>| send(&server, method, path, &auth, body).await;
+    let all = call("GET", "/api/v2/search/notes", None).await.json();
+    assert_eq!((all["items"].as_array().unwrap().len(), &all["next"]), (5, &Value::Null));
+    let first = call("GET", "/api/v2/search/notes?query=-tag%3Anope&limit=2", None).await.json();
+    assert_eq!(first["items"].as_array().unwrap(), &all["items"].as_array().unwrap()[..2]);
+    let rest = call("GET", &format!("/api/v2/search/notes?limit=3&cursor={}", first["next"].as_str().unwrap()), None).await.json();
+    assert_eq!((rest["items"].as_array().unwrap(), &rest["next"]), (&all["items"].as_array().unwrap()[2..].to_vec(), &Value::Null));
+    let turned =
+        call("POST", "/api/v2/search/cards", Some(json!({"query": "deck:*", "order": "cardDue", "descending": true}))).await.json();
+    assert!(!turned["items"].as_array().unwrap().is_empty());
+    let wrong = call("GET", "/api/v2/search/notes?query=%C3%A4%20is%3Ax", None).await;
+    problem(&wrong, 422, "invalid", "query");
+    assert_eq!(wrong.json()["position"], 5, "in characters");
+    problem(&call("GET", "/api/v2/search/notes?order=cardDue", None).await, 422, "invalid", "order");
+    problem(&call("GET", "/api/v2/search/notes?order=nope", None).await, 422, "invalid", "order");
+    problem(&call("GET", "/api/v2/search/notes?limit=none", None).await, 422, "invalid", "limit");
+    problem(&call("GET", "/api/v2/search/notes?querry=x", None).await, 422, "invalid", "querry");
+    problem(&call("GET", "/api/v2/notes/nine", None).await, 404, "not_found", "");
+    let write_only = token(&server, "ann", &[Scope::Write]).await;
+    problem(&send(&server, "GET", "/api/v2/search/notes", &write_only, None).await, 403, "forbidden", "");
+    problem(&send(&server, "GET", "/api/v2/statistics", &write_only, None).await, 403, "forbidden", "");
+
+    // Due in so many days from a today that the server knows by itself.
+    let card = &turned["items"][0];
+    let change = json!({"do": "set_due", "from_days": 3, "set_interval": true});
+    assert_eq!(call("POST", "/api/v2/cards/change", Some(json!({"cards": [card], "change": change}))).await.json()["changed"][0], *card);
+    let today = call("GET", "/api/v2/collection", None).await.json()["today"].as_i64().unwrap();
+    assert_eq!(call("GET", &format!("/api/v2/cards/{card}"), None).await.json()["due"], today + 3);
+    assert_eq!(call("POST", "/api/v2/search/cards", Some(json!({"query": "prop:due=3"}))).await.json()["items"], json!([card]));
+    let backwards = json!({"do": "set_due", "from_days": 3, "to_days": 2});
+    let answer = call("POST", "/api/v2/cards/change", Some(json!({"cards": [card], "change": backwards}))).await;
+    problem(&answer, 422, "invalid", "change.from_days");
+    let graphs = call("GET", "/api/v2/statistics", None).await.json();
+    assert_eq!((&graphs["due"]["3"], &graphs["intervals"]["3"]), (&json!(1), &json!(1)), "{graphs}");
+    let decks = call("GET", "/api/v2/statistics/decks", None).await.json();
+    assert!(decks["items"].as_array().unwrap().iter().any(|deck| deck["total_with_subdecks"].as_i64() > Some(0)), "{decks}");
+
+    // Somebody who has not synced has nothing to find, and is still told what is wrong.
+    server.device("bob").await;
+    let bob = token(&server, "bob", &[Scope::Read]).await;
+    assert_eq!(send(&server, "GET", "/api/v2/search/cards", &bob, None).await.json(), json!({"items": [], "next": null}));
+    problem(&send(&server, "GET", "/api/v2/search/cards?query=(", &bob, None).await, 422, "invalid", "query");
+    assert_eq!(send(&server, "GET", "/api/v2/statistics/decks", &bob, None).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn patches_are_done_as_a_whole_and_have_no_unknown_keys() {
+    let server = TestServer::new().await;
+    let device = server.device("ann").await;
+    device.upload(&collection(Schema::V18, 1, NOW)).await;
+    let auth = token(&server, "ann", &[Scope::Read, Scope::Write]).await;
+    let call = async |method: &str, path: &str, body: Option<Value>| send(&server, method, path, &auth, body).await;
+    let note = call("GET", "/api/v2/notes", None).await.json()["items"][0]["id"].clone();
+    let deck = call("POST", "/api/v2/decks", Some(json!({"name": "One"}))).await.json()["id"].clone();
+    call("POST", "/api/v2/decks", Some(json!({"name": "Two"}))).await;
+    for (method, path, body, field) in [
+        ("PATCH", format!("/api/v2/notes/{note}"), json!({"feilds": {}}), "feilds"),
+        ("POST", "/api/v2/notes/update".into(), json!({"notes": [{"id": note, "add_tag": ["x"]}]}), "notes[0].add_tag"),
+        ("PATCH", format!("/api/v2/decks/{deck}"), json!({"title": "x"}), "title"),
+        ("PATCH", "/api/v2/presets/1".into(), json!({"option": {}}), "option"),
+        ("PATCH", "/api/v2/notetypes/1".into(), json!({"style": ""}), "style"),
+        ("POST", "/api/v2/cards/change".into(), json!({"cards": [], "change": {"do": "flag", "flag": 1, "colour": 2}}), "change"),
+    ] {
+        problem(&call(method, &path, Some(body)).await, 422, "invalid", field);
+    }
+    let before = call("GET", &format!("/api/v2/decks/{deck}"), None).await;
+    let path = format!("/api/v2/decks/{deck}");
+    // The name is taken, so the settings stay as they are; and the other way round.
+    problem(&call("PATCH", &path, Some(json!({"name": "two", "settings": {"desc": "d"}}))).await, 409, "name_taken", "name");
+    problem(&call("PATCH", &path, Some(json!({"name": "Three", "settings": {"usn": 1}}))).await, 422, "invalid", "usn");
+    assert_eq!(call("GET", &path, None).await.json(), before.json());
+    let headers = [("content-type", "application/json"), ("if-match", "\"other\"")];
+    problem(&with(&server, "PATCH", &path, &auth, &headers, br#"{"name": "Three"}"#).await, 412, "changed", "");
+    let headers = [("content-type", "application/json"), ("if-match", before.header("etag"))];
+    let both = json!({"name": "Three", "settings": {"desc": "d"}}).to_string();
+    assert_eq!(with(&server, "PATCH", &path, &auth, &headers, both.as_bytes()).await.status, 204);
+    let after = call("GET", &path, None).await.json();
+    assert_eq!((&after["name"], &after["settings"]["desc"]), (&json!("Three"), &json!("d")));
+    problem(&call("PATCH", "/api/v2/decks/77", Some(json!({}))).await, 404, "not_found", "");
     server.end().await;
 }

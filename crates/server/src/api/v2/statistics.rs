@@ -1,0 +1,29 @@
+//! Statistics, as Anki's own windows show them.
+
+use super::problem::{Answer, Problem};
+use super::request::Api;
+use crate::actions::api_tokens::Scope;
+use crate::actions::statistics::{self, DeckCounts, Graphs};
+use axum::Json;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The top of the tree of decks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Decks {
+    pub items: Vec<DeckCounts>,
+}
+
+/// What Anki's graphs show: cards by state, due dates, answers by day, hour and button, retention, intervals, eases.
+#[utoipa::path(get, path = "/api/v2/statistics", tag = "statistics", responses((status = 200, body = Graphs, description = "Days are counted from today: -1 is yesterday"), (status = 503, body = Problem)))]
+pub async fn graphs(api: Api) -> Answer<Json<Graphs>> {
+    api.needs(Scope::Read)?;
+    Ok(Json(statistics::graphs(&api.app.user, &api.app.clock, api.account()).await?))
+}
+
+/// Decks with what is waiting in them today, within the daily limits.
+#[utoipa::path(get, path = "/api/v2/statistics/decks", tag = "statistics", responses((status = 200, body = Decks), (status = 503, body = Problem)))]
+pub async fn decks(api: Api) -> Answer<Json<Decks>> {
+    api.needs(Scope::Read)?;
+    Ok(Json(Decks { items: statistics::decks(&api.app.user, &api.app.clock, api.account()).await? }))
+}
