@@ -55,10 +55,18 @@ def main():
             make = [sys.executable, os.path.join(ROOT, "e2e", "make_collection.py"), path]
             subprocess.run([*make, "--notes", str(args.notes), "--reviews", str(args.reviews), "--media", "0"], check=True)
         client = of_client(path, args.times)
-        environment = {**os.environ, "DJANKISERV_SEARCH_FILE": path, "DJANKISERV_SEARCHES": json.dumps(SEARCHES), "DJANKISERV_SEARCH_TIMES": str(args.times)}
+        into = os.path.join(folder, "ours.json")
+        environment = {
+            **os.environ,
+            "DJANKISERV_SEARCH_FILE": path,
+            "DJANKISERV_SEARCHES": json.dumps(SEARCHES),
+            "DJANKISERV_SEARCH_TIMES": str(args.times),
+            "DJANKISERV_SEARCH_INTO": into,
+        }
         command = ["cargo", "test", "--release", "--quiet", "-p", "djankiserv", "--test", "it", "search_speed", "--", "--ignored", "--nocapture"]
-        output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-    ours = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
+        subprocess.run(command, check=True, env=environment, stdout=sys.stderr, cwd=ROOT)
+        with open(into) as file:
+            ours = json.load(file)
     print("| search | cards | client, all (ms) | ours, a page (ms) | ours, all (ms) |\n| --- | ---: | ---: | ---: | ---: |")
     for search in SEARCHES:
         took, found = client[search]

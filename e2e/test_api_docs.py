@@ -12,8 +12,8 @@ import pytest
 from paths import REPO
 from test_api_notes import Api
 
-RUN = {"bash": ["bash", "-euc"], "python": [sys.executable, "-c"], "javascript": ["node", "-e"]}
-EXAMPLES = re.findall(r"```(\w+)\n(.*?)```", (REPO / "docs" / "api.md").read_text(), re.S)
+RUN = {"sh": ["bash", "-euc"], "python": [sys.executable, "-c"], "javascript": ["node", "-e"]}
+EXAMPLES = re.findall(r"```(\w+)(?: tested)?\n(.*?)```", (REPO / "docs" / "api.md").read_text(), re.S)
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[language for language, _ in EXAMPLES])
@@ -25,7 +25,7 @@ def test_example(server, account, language, code):
     environment = {**os.environ, "DJANKISERV": server.base.rstrip("/"), "TOKEN": made["token"]}
     done = subprocess.run([*RUN[language], code], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr + done.stdout
-    wanted = {"bash": '"cards":[', "python": "'tags': []", "javascript": "From JavaScript 0"}
+    wanted = {"sh": '"cards":[', "python": "'tags': []", "javascript": "From JavaScript 0"}
     assert wanted[language] in done.stdout
 
 

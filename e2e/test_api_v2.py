@@ -383,7 +383,8 @@ def test_random(api, new_device, seed):
             done += [who.act() for _ in range(dice.randint(1, 5))]
             time.sleep(1.02 - time.time() % 1)
         settle(*devices)
-        # The protocol has no word for a tag that is gone: who had it in the list keeps it there, unused, until they clear such tags.
+        # The protocol has no word for a tag that is gone: who had it in the list keeps it there, unused, until they clear such tags, and
+        # does not say again that there is such a tag when a note gets it later.
         api("POST", "/tags/clear-unused")
         for device in devices:
             device.act("clear_unused_tags", {})

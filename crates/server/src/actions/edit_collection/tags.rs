@@ -16,7 +16,8 @@ pub struct RenameTag {
 #[derive(Debug, Clone)]
 pub struct DeleteTags(pub Vec<String>);
 
-/// Takes tags off the list that no note has.
+/// Makes the list that of the tags which notes have. Something may be missing too: a device that knows a tag from before it was deleted
+/// gives it to a note without saying again that there is such a tag.
 #[derive(Debug, Clone)]
 pub struct ClearUnusedTags;
 
@@ -72,13 +73,17 @@ impl Change for DeleteTags {
 }
 
 impl Change for ClearUnusedTags {
+    /// How many are off the list.
     type Done = usize;
 
     async fn make(&self, edit: &mut Edit) -> Result<usize> {
         let mut used = std::collections::HashSet::new();
+        let mut listed = Tags::load(edit).await?;
         for (_, tags) in edit.stored().note_tags().await? {
             used.extend(names::split_tags(&tags).map(names::fold));
+            listed.register(std::iter::once(tags.as_str()), edit.usn());
         }
+        listed.write_added(edit).await?;
         let unused: Vec<String> =
             edit.stored().tags().await?.into_iter().map(|tag| tag.name).filter(|tag| !used.contains(&names::fold(tag))).collect();
         if !unused.is_empty() {

@@ -23,7 +23,7 @@ pub struct Problem {
     pub field: Option<String>,
     /// Where in a search the wrong part begins, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub position: Option<usize>,
+    pub position: Option<u16>,
     /// The note that has the same first field, for the code `duplicate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<i64>,
@@ -98,7 +98,8 @@ impl Problem {
 
     /// The same, with the character of a search at which the wrong part begins.
     pub fn at(self, position: usize) -> Self {
-        Self { position: Some(position), ..self }
+        // Searches are shorter than that.
+        Self { position: u16::try_from(position).ok(), ..self }
     }
 
     /// The same, naming the part of the request.

@@ -39,7 +39,7 @@ pub async fn delete(api: Api, Path(tag): Path<String>) -> Answer<Json<Value>> {
     Ok(Json(json!({"notes": notes})))
 }
 
-/// Takes tags off the list that no note has.
+/// Takes tags off the list that no note has, and adds what notes have and the list lacks.
 #[utoipa::path(post, path = "/api/v2/tags/clear-unused", tag = "tags", responses((status = 200, description = "How many `tags` are gone")))]
 pub async fn clear_unused(api: Api) -> Answer<Json<Value>> {
     Ok(Json(json!({"tags": api.edit(&ClearUnusedTags).await?})))
