@@ -2,6 +2,7 @@
 """The forms of address that users type."""
 
 import time
+import urllib.request
 
 import pytest
 
@@ -29,8 +30,9 @@ def test_below_a_path(new_device, server, path):
 
 @pytest.mark.ours("a start page instead of an error")
 def test_root_greets_a_browser(server):
-    status, _, body = post(server.base, "", b"", {}, method="GET")
-    assert status == 200 and b"djankiserv" in body
+    # As a browser does it: with the redirect to where the person has to go.
+    with urllib.request.urlopen(server.base, timeout=30) as answer:
+        assert answer.status == 200 and answer.url == f"{server.base}login/" and b"djankiserv" in answer.read()
 
 
 @pytest.mark.ours("readiness is another question than being alive")
