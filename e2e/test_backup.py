@@ -4,13 +4,16 @@
 import os
 import shutil
 import threading
+import time
+import urllib.request
 
 import pytest
 
 from device import ClientProcess, Device
 from flows import download_first, settle, upload_first
 from paths import NEWEST
-from server import Djankiserv, FreshDatabase
+from server import Djankiserv, FreshDatabase, free_port
+from test_media_bucket import Bucket
 
 pytestmark = pytest.mark.ours("backup is a command of djankiserv")
 # The embedded PostgreSQL, and what scripts/private-databases.sh has started.
@@ -135,3 +138,74 @@ def test_what_is_no_backup_is_refused(make, tmp_path):
         done = server.run(*arguments, check=False)
         assert done.returncode == 1 and reason in done.stderr, done
     assert [path.name for path in other.iterdir()] == ["file"]
+
+
+def wait_for(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+def metrics(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_the_server_makes_backups_in_a_bucket(make, open_device):
+    bucket = Bucket()
+    keys = {"DJANKISERV_BACKUP_ACCESS_KEY": "key", "DJANKISERV_BACKUP_SECRET_KEY": "secret"}
+    place = f"s3://{bucket.name}/backups?endpoint=http://127.0.0.1:{bucket.port}"
+    first = make()
+    ann = first.new_account()
+    a = open_device(first, ann)
+    a.generate(notes=200, reviews=500, media=10)
+    a.write_media("large.bin", "0123456789abcdef" * (1 << 20))  # larger than one part
+    upload_first(a)
+    a.sync_media()
+    first.stop()
+
+    port = free_port()
+    first.extra_environment = keys | {"DJANKISERV_BACKUP_TO": place, "DJANKISERV_METRICS_ADDRESS": f"127.0.0.1:{port}"}
+    first.start()
+    wait_for(lambda: 'djankiserv_backups_total{outcome="done"} 1' in metrics(port))
+    assert "djankiserv_backup_last_success_timestamp_seconds 1" in metrics(port)
+    said = first.run("doctor", check=False).stdout
+    assert "the last good one ended at" in said, said
+    before = bucket.objects()
+    said = first.run("backup", place, "--keep", "1").stdout
+    assert "11 media files, of which 0 were new" in said and "1 old runs" in said, said
+    assert bucket.objects() == before
+
+    first.stop()
+    shutil.rmtree(first.folder / "data")
+    second = make(port=first.port)
+    second.extra_environment = keys
+    assert len(second.run("restore", place, "--list").stdout.split()) == 1
+    assert f"{ann.user}: made again: 200 notes" in second.run("restore", place).stdout
+    assert not second.check()
+    fresh = open_device(second, ann)
+    download_first(fresh)
+    fresh.sync_media()
+    assert fresh.media_files() == a.media_files() and len(a.media_files()) == 11
+    assert fresh.counts() == a.counts()
+    bucket.service.stop()
+
+
+def test_a_scheduled_backup_that_fails_is_seen(make, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    server, port = Djankiserv(), free_port()
+    server.extra_environment = {
+        "DJANKISERV_BACKUP_TO": str(tmp_path / "file"),
+        "DJANKISERV_METRICS_ADDRESS": f"127.0.0.1:{port}",
+    }
+    server.start()
+    try:
+        wait_for(lambda: 'djankiserv_backups_total{outcome="failed"} 1' in metrics(port))
+        done = server.run("doctor", check=False)
+        assert done.returncode == 1 and "has failed" in done.stdout, done
+        assert "the backup to" in server.log_tail()
+    finally:
+        server.stop()
+        server.remove()

@@ -2,24 +2,24 @@
 
 use super::open::Open;
 use super::{output, progress};
-use crate::actions::backup::{self, Folder};
+use crate::actions::backup::{self, Target};
 use crate::actions::username::Username;
 use crate::app::App;
 use crate::config::Config;
 use anyhow::{Context, bail};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Write a backup of all accounts, collections and media to a folder
+/// Write a backup of all accounts, collections and media to a folder or a bucket
 ///
-/// Safe while servers run and devices sync; what belongs to one user is of one moment. Media files that the folder has from earlier runs
-/// are not copied again. The result does not depend on the kind of database. Not in it: API tokens, sessions of browsers, the audit log
-/// and older versions of collections.
+/// Safe while servers run and devices sync; what belongs to one user is of one moment. Media files that the place has from earlier runs
+/// are not copied again. The result does not depend on the kind of database. Not in it: sessions of browsers, invitations and older
+/// versions of collections. `serve` makes backups by itself when DJANKISERV_BACKUP_TO is set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example, for a nightly job:\n  djankiserv backup /backups/anki --keep 14")]
 pub struct BackupArgs {
-    /// The folder, made if it is missing
-    folder: PathBuf,
+    /// A folder, made if it is missing, or s3://bucket/prefix?endpoint=…&region=… [keys: DJANKISERV_BACKUP_ACCESS_KEY, _SECRET_KEY]
+    #[arg(value_name = "PLACE")]
+    to: String,
     /// Only this user; the run then holds nobody else
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
@@ -38,8 +38,9 @@ pub struct BackupArgs {
     after_help = "Examples:\n  djankiserv restore /backups/anki\n  djankiserv restore /backups/anki --user ann --run 2026-01-31T04-00-00Z"
 )]
 pub struct RestoreArgs {
-    /// The folder of the backups
-    folder: PathBuf,
+    /// The folder or bucket of the backups, as for `backup`
+    #[arg(value_name = "PLACE")]
+    from: String,
     /// Only this user
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
@@ -52,14 +53,15 @@ pub struct RestoreArgs {
 }
 
 pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
+    let place = config.backups.place(&args.to).map_err(anyhow::Error::msg)?;
     with_app(config, async |app| {
-        let folder = Folder::create(&args.folder)?;
+        let target = tokio::task::spawn_blocking(move || Target::create(&place)).await??;
         let accounts = match &args.user {
             Some(name) => vec![app.accounts.find(&Username::new(name)?).await?],
             None => app.accounts.list().await?,
         };
         let bar = progress::count("backup", accounts.len() as u64);
-        let written = backup::backup(app, &folder, &accounts, |done| bar.set_position(done)).await?;
+        let written = backup::backup(app, &target, &accounts, args.user.is_none(), |done| bar.set_position(done)).await?;
         bar.finish_and_clear();
         output::line(&format!(
             "{}: {} users, {} collections, {} media files, of which {} were new ({} bytes)",
@@ -69,7 +71,7 @@ pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
             output::error(&format!("not in the backup, as its content is lost or damaged: {lost}"));
         }
         if let Some(keep) = args.keep {
-            let (runs, contents) = tokio::task::spawn_blocking(move || backup::retain(&folder, keep as usize)).await??;
+            let (runs, contents) = tokio::task::spawn_blocking(move || backup::retain(&target, keep as usize)).await??;
             output::line(&format!("{runs} old runs and {contents} media files that only they needed are removed"));
         }
         Ok(())
@@ -78,8 +80,13 @@ pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
 }
 
 pub async fn restore(config: Config, args: RestoreArgs) -> anyhow::Result<()> {
-    let folder = Folder::open(&args.folder)?;
-    let runs = folder.runs()?;
+    let place = config.backups.place(&args.from).map_err(anyhow::Error::msg)?;
+    let look = tokio::task::spawn_blocking(move || {
+        let target = Target::open(&place)?;
+        let runs = target.runs()?;
+        anyhow::Ok((target, runs))
+    });
+    let (target, runs) = look.await??;
     if args.list {
         runs.iter().for_each(|run| output::line(run));
         return Ok(());
@@ -87,12 +94,12 @@ pub async fn restore(config: Config, args: RestoreArgs) -> anyhow::Result<()> {
     let run = match args.run {
         Some(run) if runs.contains(&run) => run,
         Some(run) => bail!("there is no complete run {run}; --list shows all"),
-        None => runs.last().cloned().context("there is no complete run in this folder")?,
+        None => runs.last().cloned().context("there is no complete run there")?,
     };
     with_app(config, async |app| {
         let user = args.user.as_deref().map(Username::new).transpose()?;
         output::line(&format!("Restoring {run}"));
-        backup::restore(app, &folder, &run, user.as_ref(), |restored| {
+        backup::restore(app, &target, &run, user.as_ref(), |restored| {
             let name = &restored.username;
             let how = if restored.existed { "collection and media brought back" } else { "made again" };
             let (notes, cards, reviews) = restored.counts.map_or((0, 0, 0), |counts| (counts.notes, counts.cards, counts.revlog));

@@ -3,6 +3,7 @@
 use super::connections;
 use super::open::Open;
 use super::output;
+use crate::actions::backup;
 use crate::actions::one_time_links::LinkKind;
 use crate::app::{self, App};
 use crate::config::{Config, Databases, Source};
@@ -115,6 +116,7 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
     }
     let app = Arc::new(app);
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
+    let backups = tokio::spawn(backup::schedule::run(app.clone()));
     let set_up = match open.accounts.any().await? {
         true => None,
         false => Some(LinkKind::SetUp.path(&app.links.make(LinkKind::SetUp, None, "serve", setup::LINK_MS).await?)),
@@ -139,6 +141,7 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
     let next = || async { signals.lock().await.next().await };
     connections::serve(listener, app::router(app), tls, next(), next()).await;
     housekeeping.abort();
+    backups.abort();
     side_tasks.shutdown().await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! [`settings`] is the list of variables; [`Config::load`] gives them meaning. Nothing else in the program reads the environment.
 
 mod ankiconnect;
+mod backups;
 mod data_root;
 mod database;
 mod docs;
@@ -14,6 +15,7 @@ mod source;
 mod web;
 
 pub use ankiconnect::{AnkiConnect, Fetching};
+pub use backups::{BackupPlace, BackupPlan, Backups};
 pub use data_root::DataRoot;
 pub use database::{Databases, connect_to_url};
 pub use docs::markdown;
@@ -46,6 +48,7 @@ pub struct Config {
     /// None for the folder in the data root.
     pub media: Option<MediaLocation>,
     pub ankiconnect: AnkiConnect,
+    pub backups: Backups,
     pub log: Log,
     /// None to speak plain HTTP.
     pub tls: Option<TlsFiles>,
@@ -154,6 +157,7 @@ impl Config {
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
         let media = read_media(r);
         let ankiconnect = ankiconnect::read(r);
+        let backups = backups::read(r, media.as_ref().and_then(Option::as_ref));
         let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let web = web::read(r);
@@ -173,6 +177,7 @@ impl Config {
                 databases: databases?,
                 media: media?,
                 ankiconnect: ankiconnect?,
+                backups: backups?,
                 log: log?,
                 tls: tls?,
                 plain_port: plain_port?,
@@ -365,6 +370,18 @@ mod tests {
     fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
         let pairs: Vec<(String, &str)> = pairs.iter().map(|(name, value)| (format!("DJANKISERV_{name}"), *value)).collect();
         Config::load(&Source::from_pairs(pairs.iter().map(|(name, value)| (name.as_str(), *value))))
+    }
+
+    #[test]
+    fn backups_to_a_bucket_need_its_keys() {
+        let to = ("BACKUP_TO", "s3://bucket/backups");
+        assert!(load(&[to]).expect_err("keys are missing").to_string().contains("DJANKISERV_BACKUP_ACCESS_KEY"));
+        assert!(load(&[("BACKUP_TO", "/backups"), ("BACKUP_EVERY_HOURS", "0")]).is_err());
+        let own = load(&[to, ("BACKUP_ACCESS_KEY", "id"), ("BACKUP_SECRET_KEY", "x")]).expect("keys are there");
+        assert_eq!(own.backups.plan.expect("a plan").to.to_string(), "s3://bucket/backups");
+        let media = [to, ("MEDIA_URL", "s3://media"), ("MEDIA_ACCESS_KEY", "id"), ("MEDIA_SECRET_KEY", "x")];
+        assert!(load(&media).expect("the keys of the bucket for media").backups.plan.is_some());
+        assert!(load(&[]).expect("no setting is required").backups.plan.is_none());
     }
 
     #[test]

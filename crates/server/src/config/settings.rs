@@ -125,6 +125,17 @@ settings! {
     DUMPS_KEPT = "DUMPS_KEPT", default "7", values "0–365":
         "How many daily dumps of the embedded database are kept in `dumps` in the data folder. 0 makes none.";
 
+    BACKUP_TO = "BACKUP_TO", default "", values "a folder, or `s3://bucket/prefix?endpoint=https://…&region=…`":
+        "Where the server writes backups by itself. Several processes share the work: one of them does each. Unset, it makes none.";
+    BACKUP_EVERY_HOURS = "BACKUP_EVERY_HOURS", default "24", values "1–8760":
+        "How often. The first one is made at once; after a failure, the next try is an hour later.";
+    BACKUP_KEEP = "BACKUP_KEEP", default "14", values "1–100000":
+        "How many runs are kept there. Older ones go, with the media that only they needed.";
+    BACKUP_ACCESS_KEY = "BACKUP_ACCESS_KEY", default "", values "text":
+        "The name of the key to the bucket for backups, for the commands `backup` and `restore` too. Unset, it is the one for media.";
+    BACKUP_SECRET_KEY = "BACKUP_SECRET_KEY", default "", values "text", secret:
+        "That key.";
+
     MAINDB_ENGINE = "MAINDB_ENGINE", default "django.db.backends.postgresql", values "`django.db.backends.postgresql` or `postgresql`, `django.db.backends.mysql`, `mysql` or `mariadb`":
         "The kind of database.";
     MAINDB_NAME = "MAINDB_NAME", default "djankiserv", values "text":
@@ -185,6 +196,11 @@ pub const GROUPS: &[Group] = &[
     },
     Group { title: "AnkiConnect", about: "", settings: &[ANKICONNECT_ORIGINS, ANKICONNECT_FETCH] },
     Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },
+    Group {
+        title: "Backups",
+        about: "See [backup.md](backup.md).",
+        settings: &[BACKUP_TO, BACKUP_EVERY_HOURS, BACKUP_KEEP, BACKUP_ACCESS_KEY, BACKUP_SECRET_KEY],
+    },
     Group { title: "Pages", about: "", settings: &[SIGNUP, PUBLIC_URL, SMTP_URL, SMTP_FROM] },
     Group {
         title: "Other logins to the pages",

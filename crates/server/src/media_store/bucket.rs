@@ -1,6 +1,6 @@
-//! Media in a bucket of a service that speaks S3's protocol, for several machines that share no disk.
+//! A bucket of a service that speaks S3's protocol: for media of several machines that share no disk, and for backups.
 //!
-//! Objects are named `<prefix>/<account>/<key>`, like the files of a folder.
+//! Objects of media are named `<prefix>/<account>/<key>`, like the files of a folder.
 
 use super::{MediaLocation, new_key};
 use crate::clock::Clock;
@@ -56,7 +56,11 @@ impl Bucket {
     }
 
     pub fn get(&self, account: i64, key: &str) -> io::Result<ObjectReader> {
-        let GetResult { payload, .. } = self.runtime.block_on(self.store.get(&self.path(account, key))).map_err(failed)?;
+        self.open(&self.path(account, key))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<ObjectReader> {
+        let GetResult { payload, .. } = self.runtime.block_on(self.store.get(path)).map_err(failed)?;
         let object_store::GetResultPayload::Stream(stream) = payload;
         Ok(ObjectReader { stream, rest: Bytes::new(), runtime: self.runtime.clone() })
     }
@@ -111,6 +115,55 @@ impl Bucket {
             .try_buffered(AT_ONCE);
         while list.try_next().await?.is_some() {}
         Ok(())
+    }
+
+    /// Whether there is nothing at all below the prefix.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        let top = Path::from(self.prefix.as_str());
+        match self.runtime.block_on(async { self.store.list(Some(&top)).next().await }) {
+            Some(Ok(_)) => Ok(false),
+            Some(Err(e)) => Err(failed(e)),
+            None => Ok(true),
+        }
+    }
+
+    /// Writes an object of any name, which is there as a whole or not at all.
+    pub fn put_named(&self, name: &str, content: &mut impl Read) -> io::Result<()> {
+        let path = self.named(name);
+        let first = read_part(content)?;
+        self.runtime.block_on(async {
+            if first.len() == PART {
+                return self.send_parts(&path, first, content).await;
+            }
+            self.store.put(&path, PutPayload::from_bytes(first)).await.map(drop).map_err(failed)
+        })
+    }
+
+    /// Opens an object of any name.
+    pub fn get_named(&self, name: &str) -> io::Result<ObjectReader> {
+        self.open(&self.named(name))
+    }
+
+    /// Names of all objects below one, and their age in seconds.
+    pub fn list_named(&self, below: &str) -> io::Result<Vec<(String, u64)>> {
+        let (top, folder) = (Path::from(self.prefix.as_str()), self.named(below));
+        let now = Clock::system().now_ms();
+        let list = self.store.list(Some(&folder)).map_ok(|meta| {
+            let name =
+                meta.location.prefix_match(&top).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
+            let age = u64::try_from((now - meta.last_modified.timestamp_millis()) / 1000).unwrap_or(0);
+            (name.unwrap_or_default(), age)
+        });
+        self.runtime.block_on(list.try_collect()).map_err(failed)
+    }
+
+    /// Removes an object of any name. That it is not there is no error.
+    pub fn delete_named(&self, name: &str) -> io::Result<()> {
+        self.runtime.block_on(self.remove(&self.named(name)))
+    }
+
+    fn named(&self, name: &str) -> Path {
+        Path::from(format!("{}/{name}", self.prefix))
     }
 
     async fn remove(&self, path: &Path) -> io::Result<()> {

@@ -10,10 +10,11 @@ mod bucket;
 mod folder;
 mod location;
 
+pub use bucket::Bucket;
 pub use location::MediaLocation;
 
 use crate::config::Config;
-use bucket::{Bucket, NewObjects, ObjectReader};
+use bucket::{NewObjects, ObjectReader};
 use folder::{Folder, NewFiles};
 use std::fs::File;
 use std::io::{self, Read};

@@ -57,3 +57,11 @@ pub static HOUSEKEEPING_DONE: Gauge<1> = Gauge::new(
     ["kind"],
     "When a round of housekeeping last went well, in seconds since the epoch.",
 );
+/// Those that the server makes by itself.
+pub static BACKUPS: Counter<1> = Counter::new("djankiserv_backups_total", ["outcome"], "Backups on schedule: done, failed.");
+/// Of whichever process.
+pub static BACKUP_DONE: Gauge<0> = Gauge::new(
+    "djankiserv_backup_last_success_timestamp_seconds",
+    [],
+    "When the last backup on schedule ended well, by whichever process, in seconds since the epoch.",
+);

@@ -33,6 +33,8 @@ pub(super) async fn page(app: &App, remembered: &Remembered) -> String {
     super::HOUSEKEEPING.write(&mut page);
     super::HOUSEKEEPING_DONE.write(&mut page);
     super::REMOVED.write(&mut page);
+    super::BACKUPS.write(&mut page);
+    super::BACKUP_DONE.write(&mut page);
     transfers(app, &mut page);
     pools(&[("main", app.main.pool_use()), ("user", app.user.pool_use())], &mut page);
     totals(remembered.get(app).await, &mut page);

@@ -1,6 +1,7 @@
 //! The audit log: who changed what about accounts.
 
 use super::MainDb;
+use crate::engine::Row;
 use crate::error::Result;
 use crate::params;
 
@@ -39,16 +40,26 @@ impl MainDb {
             }
             None => self.db.query(&format!("{columns} ORDER BY at DESC, id DESC LIMIT ?"), params![limit]).await?,
         };
-        let entry = |row: &crate::engine::Row| {
-            Ok(AuditEntry {
-                at: row.int(0)?,
-                actor: row.text(1)?,
-                address: row.text(2)?,
-                account: row.opt_int(3)?,
-                action: row.text(4)?,
-                detail: row.text(5)?,
-            })
-        };
-        rows.iter().map(entry).collect()
+        rows.iter().map(from_row).collect()
     }
+
+    /// Entries after that of this time and id, or from the very first one, oldest first, with their ids.
+    pub async fn audit_after(&self, last: Option<(i64, i64)>, limit: i64) -> Result<Vec<(i64, AuditEntry)>> {
+        let sql = "SELECT at, actor, address, account, action, detail, id FROM {s}.audit_log \
+                   WHERE at > ? OR (at = ? AND id > ?) ORDER BY at, id LIMIT ?";
+        let (at, id) = last.unwrap_or((-1, 0));
+        let rows = self.db.query(sql, params![at, at, id, limit]).await?;
+        rows.iter().map(|row| Ok((row.int(6)?, from_row(row)?))).collect()
+    }
+}
+
+fn from_row(row: &Row) -> Result<AuditEntry> {
+    Ok(AuditEntry {
+        at: row.int(0)?,
+        actor: row.text(1)?,
+        address: row.text(2)?,
+        account: row.opt_int(3)?,
+        action: row.text(4)?,
+        detail: row.text(5)?,
+    })
 }

@@ -5,7 +5,7 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }];
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }, Step { sql: DUTIES }];
 
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
@@ -109,4 +109,17 @@ CREATE TABLE IF NOT EXISTS {s}.identities (
     last_used BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS identities_account ON {s}.identities (account);
+";
+
+/// What one process at a time does for all of them, now and then.
+const DUTIES: &str = "
+CREATE TABLE IF NOT EXISTS {s}.duties (
+    name KEY_T PRIMARY KEY,
+    holder KEY_T NOT NULL,
+    held_until BIGINT NOT NULL,
+    began BIGINT,
+    succeeded BIGINT,
+    failed BIGINT,
+    problem TEXT_T NOT NULL
+);
 ";

@@ -1,10 +1,11 @@
 //! Backups of everything that cannot be made again, in a form that no database engine is needed to read.
 //!
 //! ```text
-//! FOLDER/format                            the version of this layout
-//! FOLDER/contents/ab/ab12…                 contents of media files by SHA-256, written once and shared by all runs
-//! FOLDER/runs/2026-01-31T04-00-00Z/        a run; it counts once `complete` is there
-//!     accounts.jsonl                       accounts with password hashes and host keys (as hashes)
+//! format                                   the version of this layout
+//! contents/ab/ab12…                        contents of media files by SHA-256, written once and shared by all runs
+//! runs/2026-01-31T04-00-00Z/               a run; it counts once `complete` is there
+//!     accounts.jsonl                       accounts with password hashes, host keys and API tokens (as hashes), quotas
+//!     audit.jsonl                          the audit log, unless the run is of one user
 //!     ACCOUNT.anki2.zst                    the collection, as Anki keeps it (schema 18)
 //!     ACCOUNT.media.jsonl                  the media index
 //!     complete                             numbers, for comparison
@@ -14,15 +15,17 @@
 
 mod restore;
 mod retention;
+pub mod schedule;
+mod target;
 mod write;
 
 pub use restore::{Restored, restore};
 pub use retention::retain;
+pub use target::Target;
 pub use write::{Written, backup};
 
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "djankiserv backup 1\n";
 const COMPLETE: &str = "complete";
@@ -42,6 +45,35 @@ struct AccountLine {
     has_collection: bool,
     media_usn: i32,
     devices: Vec<DeviceLine>,
+    #[serde(default)]
+    quota_collection_bytes: Option<i64>,
+    #[serde(default)]
+    quota_media_bytes: Option<i64>,
+    #[serde(default)]
+    tokens: Vec<TokenLine>,
+    #[serde(default)]
+    identities: Vec<IdentityLine>,
+}
+
+/// Whom a provider of logins knows somebody as.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct IdentityLine {
+    digest: String,
+    issuer: String,
+    subject: String,
+    label: String,
+    created: i64,
+    last_used: i64,
+}
+
+/// An API token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TokenLine {
+    digest: String,
+    name: String,
+    scopes: String,
+    created: i64,
+    expires: Option<i64>,
 }
 
 /// A host key.
@@ -65,78 +97,28 @@ struct MediaLine {
     usn: i32,
 }
 
-/// The folder of a backup.
-#[derive(Debug, Clone)]
-pub struct Folder(PathBuf);
+/// A line of `audit.jsonl`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AuditLine {
+    id: i64,
+    at: i64,
+    actor: String,
+    address: String,
+    account: Option<i64>,
+    action: String,
+    detail: String,
+}
 
-impl Folder {
-    /// Uses a folder for backups; an empty or missing one becomes one.
-    ///
-    /// # Errors
-    /// When it holds something else.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
-        if !path.join("format").exists() {
-            if std::fs::read_dir(path)?.next().is_some() {
-                return Err(io::Error::other(format!("{} holds something else than backups of djankiserv", path.display())));
-            }
-            std::fs::write(path.join("format"), FORMAT)?;
-        }
-        Self::open(path)
-    }
-
-    /// Uses a folder that holds backups.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        match std::fs::read_to_string(path.join("format")) {
-            Ok(format) if format == FORMAT => {
-                for part in ["contents", "runs"] {
-                    std::fs::create_dir_all(path.join(part))?;
-                }
-                Ok(Self(path.to_owned()))
-            }
-            Ok(_) => Err(io::Error::other(format!("{} holds backups of another version", path.display()))),
-            Err(_) => Err(io::Error::other(format!("there is no backup of djankiserv in {}", path.display()))),
-        }
-    }
-
-    /// Names of the complete runs, oldest first.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn runs(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for run in std::fs::read_dir(self.0.join("runs"))? {
-            let run = run?;
-            if run.path().join(COMPLETE).is_file() {
-                names.extend(run.file_name().into_string());
-            }
-        }
-        names.sort();
-        Ok(names)
-    }
-
-    fn run(&self, name: &str) -> PathBuf {
-        self.0.join("runs").join(name)
-    }
-
-    /// Where content lies. `sha256` must be 64 hexadecimal digits.
-    fn content(&self, sha256: &str) -> io::Result<PathBuf> {
-        match sha256.get(..2) {
-            Some(start) if sha256.len() == 64 && sha256.bytes().all(|c| c.is_ascii_hexdigit()) => {
-                Ok(self.0.join("contents").join(start).join(sha256))
-            }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the backup's list of media is damaged")),
-        }
+/// The name of content. `sha256` must be 64 hexadecimal digits.
+fn content_name(sha256: &str) -> io::Result<String> {
+    match sha256.get(..2) {
+        Some(start) if sha256.len() == 64 && sha256.bytes().all(|c| c.is_ascii_hexdigit()) => Ok(format!("contents/{start}/{sha256}")),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the backup's list of media is damaged")),
     }
 }
 
-fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> io::Result<Vec<T>> {
-    let text = std::fs::read_to_string(path)?;
-    let damaged = |e| io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged: {e}", path.display()));
-    text.lines().map(|line| serde_json::from_str(line).map_err(damaged)).collect()
+fn file_of(run: &str, name: &str) -> String {
+    format!("runs/{run}/{name}")
 }
 
 fn collection_name(account: i64) -> String {

@@ -1,15 +1,14 @@
-use super::{AccountLine, DeviceLine, Folder, MediaLine, collection_name, media_name, read_lines};
+use super::{AccountLine, AuditLine, DeviceLine, IdentityLine, MediaLine, Target, TokenLine};
+use super::{collection_name, content_name, file_of, media_name};
 use crate::actions::import::media::{self, Entry, Index, Source};
 use crate::actions::import::{self, Stamping};
 use crate::actions::username::Username;
 use crate::app::App;
 use anyhow::{Context, bail};
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 use store::StoreError;
-use store::main_db::{Client, NewAccount};
+use store::main_db::{AccountChange, ApiToken, AuditEntry, Client, Identity, NewAccount};
 use store::user_db::Counts;
 use tempfile::NamedTempFile;
 
@@ -32,12 +31,12 @@ pub struct Restored {
 /// When there is no such run or user, the backup is damaged, or a database or the disk fails. Can be run again.
 pub async fn restore(
     app: &Arc<App>,
-    folder: &Folder,
+    target: &Target,
     run: &str,
     user: Option<&Username>,
     mut done: impl FnMut(&Restored),
 ) -> anyhow::Result<()> {
-    let lines: Vec<AccountLine> = read_lines(&folder.run(run).join("accounts.jsonl"))?;
+    let lines: Vec<AccountLine> = read(target, file_of(run, "accounts.jsonl")).await?;
     let mut found = false;
     for line in lines {
         let username = Username::new(&line.username)?;
@@ -46,23 +45,47 @@ pub async fn restore(
         }
         found = true;
         let name = line.username.clone();
-        let restored = one(app, folder, &folder.run(run), line, &username).await.with_context(|| name)?;
+        let restored = one(app, target, run, line, &username).await.with_context(|| name)?;
         done(&restored);
     }
     match user {
         Some(user) if !found => bail!("there is no user `{}` in this backup", user.typed()),
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => audit(app, target, run).await,
     }
 }
 
-async fn one(app: &Arc<App>, folder: &Folder, run: &Path, line: AccountLine, username: &Username) -> anyhow::Result<Restored> {
+async fn read<T: for<'a> serde::Deserialize<'a> + Send + 'static>(target: &Target, name: String) -> anyhow::Result<Vec<T>> {
+    let target = target.clone();
+    Ok(tokio::task::spawn_blocking(move || target.read_lines(&name)).await??)
+}
+
+/// Entries that are there already stay as they are.
+async fn audit(app: &App, target: &Target, run: &str) -> anyhow::Result<()> {
+    let (name, place) = (file_of(run, "audit.jsonl"), target.clone());
+    let lines = tokio::task::spawn_blocking(move || place.read_lines::<AuditLine>(&name)).await?;
+    let lines = match lines {
+        // Runs of one user have none, nor had those of earlier versions.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        lines => lines?,
+    };
+    for AuditLine { id, at, actor, address, account, action, detail } in lines {
+        match app.main.write_audit(id, &AuditEntry { at, actor, address, account, action, detail }).await {
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn one(app: &Arc<App>, target: &Target, run: &str, line: AccountLine, username: &Username) -> anyhow::Result<Restored> {
     let existing = app.main.account_by_username(username.key()).await?;
     let existed = existing.is_some();
     let account = match existing {
         Some(account) => account,
         None => make(app, &line, username).await?,
     };
-    let lines: Vec<MediaLine> = read_lines(&run.join(media_name(line.id)))?;
+    let lines: Vec<MediaLine> = read(target, file_of(run, &media_name(line.id))).await?;
     let state = app.user.media_state(account.id).await?.unwrap_or_default();
     let empty = state.usn == 0;
     let entries = lines.into_iter().filter(|line| empty || line.size > 0).map(|line| Entry {
@@ -73,14 +96,14 @@ async fn one(app: &Arc<App>, folder: &Folder, run: &Path, line: AccountLine, use
         usn: line.usn,
     });
     let index = if empty { Index::Keep(line.media_usn) } else { Index::Merge };
-    let media = media::import(app, &account, Contents(folder.clone()), entries.collect(), index, |_| ()).await?;
+    let media = media::import(app, &account, Contents(target.clone()), entries.collect(), index, |_| ()).await?;
     let mut counts = None;
     if line.has_collection {
-        let (packed, temporary) = (run.join(collection_name(line.id)), app.temporary.clone());
+        let (packed, temporary, place) = (file_of(run, &collection_name(line.id)), app.temporary.clone(), target.clone());
         let unpacked = tokio::task::spawn_blocking(move || {
-            let target = NamedTempFile::new_in(temporary)?;
-            zstd::stream::copy_decode(File::open(packed)?, target.as_file())?;
-            Ok::<_, io::Error>(target)
+            let file = NamedTempFile::new_in(temporary)?;
+            zstd::stream::copy_decode(place.get(&packed)?, file.as_file())?;
+            Ok::<_, io::Error>(file)
         });
         let opened = import::open(app, None, unpacked.await??).await?;
         counts = Some(import::replace(app, &account, opened, Stamping::Renew).await?.counts);
@@ -108,6 +131,14 @@ async fn make(app: &App, line: &AccountLine, username: &Username) -> anyhow::Res
     if !line.is_active {
         app.main.set_active(line.id, false).await?;
     }
+    let change = AccountChange {
+        email: line.email.clone(),
+        is_staff: line.is_staff,
+        is_superuser: line.is_superuser,
+        quota_collection_bytes: line.quota_collection_bytes,
+        quota_media_bytes: line.quota_media_bytes,
+    };
+    app.main.change_account(line.id, &change).await?;
     app.user.create_collection(line.id, app.clock.now_ms()).await?;
     for device in &line.devices {
         let DeviceLine { digest, client_name, client_version, client_platform, last_address } = device.clone();
@@ -117,13 +148,25 @@ async fn make(app: &App, line: &AccountLine, username: &Username) -> anyhow::Res
             Err(e) => return Err(e.into()),
         }
     }
+    for TokenLine { digest, name, scopes, created, expires } in line.tokens.clone() {
+        match app.main.add_api_token(&ApiToken { digest, account: line.id, name, scopes, created, last_used: None, expires }).await {
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    for IdentityLine { digest, issuer, subject, label, created, last_used } in line.identities.clone() {
+        match app.main.add_identity(&Identity { digest, account: line.id, issuer, subject, label, created, last_used }).await {
+            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
     Ok(app.accounts.find(username).await?)
 }
 
-struct Contents(Folder);
+struct Contents(Target);
 
 impl Source for Contents {
     fn read(&mut self, entry: &Entry, take: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<()> {
-        take(&mut File::open(self.0.content(&entry.member)?)?)
+        take(&mut self.0.get(&content_name(&entry.member)?)?)
     }
 }

@@ -1,4 +1,5 @@
-use super::{AccountLine, COMPLETE, DeviceLine, Folder, MediaLine, collection_name, media_name};
+use super::{AccountLine, AuditLine, COMPLETE, DeviceLine, IdentityLine, MediaLine, Target, TokenLine};
+use super::{collection_name, content_name, file_of, media_name};
 use crate::actions::collection_file;
 use crate::app::App;
 use anki::file::Schema;
@@ -6,19 +7,18 @@ use anyhow::{Context, bail};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::io::{self, Cursor, Read, Seek, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::main_db::Account;
+use store::main_db::{Account, ApiToken, AuditEntry, Identity};
 use store::user_db::media::MediaFile;
 use store::user_db::{GenerationState, UserDb};
 use tempfile::NamedTempFile;
 
 /// An upload that is still being loaded is waited for, so long.
 const PATIENCE: Duration = Duration::from_secs(300);
-const BLOCK: usize = 128 << 10;
+const AUDIT_AT_ONCE: i64 = 1000;
 
 /// What a run has written.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -34,53 +34,83 @@ pub struct Written {
     pub lost: Vec<String>,
 }
 
-/// Writes everything of `accounts` as a new run. `progress` is told how many accounts are done.
+/// Writes everything of `accounts` as a new run, and the audit log if that `is_all` of them. `progress` is told how many accounts are done.
 ///
 /// # Errors
 /// When a database or a disk fails; what was written of the run does not count then.
-pub async fn backup(app: &Arc<App>, folder: &Folder, accounts: &[Account], mut progress: impl FnMut(u64)) -> anyhow::Result<Written> {
-    let name = new_run(folder, &crate::clock::iso_time(app.clock.now_ms()).replace(':', "-"))?;
-    let run = folder.run(&name);
+pub async fn backup(
+    app: &Arc<App>,
+    target: &Target,
+    accounts: &[Account],
+    is_all: bool,
+    mut progress: impl FnMut(u64),
+) -> anyhow::Result<Written> {
+    let (now, place) = (crate::clock::iso_time(app.clock.now_ms()).replace(':', "-"), target.clone());
+    let begin = tokio::task::spawn_blocking(move || anyhow::Ok((place.begin_run(&now)?, place.contents()?)));
+    let (name, contents) = begin.await??;
+    let mut run = Run { target: target.clone(), name: name.clone(), contents: Arc::new(Mutex::new(contents)) };
     let mut written = Written { run: name, ..Written::default() };
     let mut lines = Vec::new();
     for (number, account) in (1..).zip(accounts) {
         // One that was deleted since the list was read is left out.
-        if let Some(line) = one(app, folder, &run, account, &mut written).await.with_context(|| account.username.clone())? {
+        if let Some(line) = one(app, &mut run, account, &mut written).await.with_context(|| account.username.clone())? {
             lines.extend(serde_json::to_vec(&line)?);
             lines.push(b'\n');
             written.accounts += 1;
         }
         progress(number);
     }
-    write_file(&run.join("accounts.jsonl"), &lines)?;
-    // A run without this is not one: whatever was cut off does not look like a backup.
-    write_file(&run.join(COMPLETE), &serde_json::to_vec(&written)?)?;
-    for folder in [&run, &folder.0.join("runs")] {
-        File::open(folder)?.sync_all()?;
+    if is_all {
+        audit(app, &run).await?;
     }
+    run.put("accounts.jsonl".to_owned(), Cursor::new(lines)).await?;
+    // A run without this is not one: whatever was cut off does not look like a backup.
+    run.put(COMPLETE.to_owned(), Cursor::new(serde_json::to_vec(&written)?)).await?;
+    let (place, name) = (target.clone(), format!("runs/{}", run.name));
+    tokio::task::spawn_blocking(move || place.settle(&name)).await??;
     Ok(written)
 }
 
-/// Makes the folder of a run that begins now, and perhaps not as the only one in this second.
-fn new_run(folder: &Folder, now: &str) -> anyhow::Result<String> {
-    let mut name = now.to_owned();
-    for number in 1..100 {
-        match fs::create_dir(folder.run(&name)) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => name = format!("{now}-{number:02}"),
-            made => {
-                made.with_context(|| format!("cannot make {}", folder.run(&name).display()))?;
-                return Ok(name);
-            }
-        }
-    }
-    bail!("there are too many runs of this second in the folder")
+/// A run that is being written.
+struct Run {
+    target: Target,
+    name: String,
+    /// SHA-256 of contents that are there, from earlier runs or this one.
+    contents: Arc<Mutex<HashSet<String>>>,
 }
 
-async fn one(app: &Arc<App>, folder: &Folder, run: &Path, account: &Account, written: &mut Written) -> anyhow::Result<Option<AccountLine>> {
+impl Run {
+    async fn put(&self, name: String, mut content: impl Read + Send + 'static) -> anyhow::Result<()> {
+        let (target, name) = (self.target.clone(), file_of(&self.name, &name));
+        Ok(tokio::task::spawn_blocking(move || target.put(&name, &mut content)).await??)
+    }
+}
+
+/// Who did what, as it may be asked for long after the database is gone.
+async fn audit(app: &App, run: &Run) -> anyhow::Result<()> {
+    let mut file = tempfile::tempfile_in(&app.temporary)?;
+    let mut last = None;
+    loop {
+        let entries = app.main.audit_after(last, AUDIT_AT_ONCE).await?;
+        let Some((id, entry)) = entries.last() else { break };
+        last = Some((entry.at, *id));
+        let mut lines = Vec::new();
+        for (id, AuditEntry { at, actor, address, account, action, detail }) in entries {
+            serde_json::to_writer(&mut lines, &AuditLine { id, at, actor, address, account, action, detail })?;
+            lines.push(b'\n');
+        }
+        file.write_all(&lines)?;
+    }
+    file.rewind()?;
+    run.put("audit.jsonl".to_owned(), file).await
+}
+
+async fn one(app: &Arc<App>, run: &mut Run, account: &Account, written: &mut Written) -> anyhow::Result<Option<AccountLine>> {
     let id = account.id;
     let username = crate::actions::username::Username::new(&account.username)?;
     let Some((account, password_hash)) = app.main.account_with_password(username.key()).await? else { return Ok(None) };
-    let devices = app.main.host_keys(id).await?;
+    let (devices, tokens) = (app.main.host_keys(id).await?, app.main.api_tokens(id).await?);
+    let identities = app.main.identities(id).await?;
     let (tx, state) = settled(app, id).await?;
     let media: Vec<MediaFile> = UserDb::stream_media(&tx, id).await?.try_collect().await?;
     let media_usn = app.user.media_state_in(&tx, id).await?.unwrap_or_default().usn;
@@ -89,17 +119,16 @@ async fn one(app: &Arc<App>, folder: &Folder, run: &Path, account: &Account, wri
         let temporary = tempfile::tempdir_in(&app.temporary)?;
         let path = temporary.path().join("collection");
         collection_file::write(&tx, current, Schema::V18, &path).await?;
-        let target = run.join(collection_name(id));
-        let packing = NamedTempFile::new_in(run)?;
-        let packed = tokio::task::spawn_blocking(move || collection_file::pack(&path, packing, true)).await??.0;
-        packed.as_file().sync_all()?;
-        packed.persist(target)?;
+        let packing = NamedTempFile::new_in(&app.temporary)?;
+        let mut packed = tokio::task::spawn_blocking(move || collection_file::pack(&path, packing, true)).await??.0.into_file();
+        packed.rewind()?;
+        run.put(collection_name(id), packed).await?;
         written.collections += 1;
     }
     tx.rollback().await?;
-    let (store, into, user) = (app.clone(), folder.clone(), account.username.clone());
-    let copied = tokio::task::spawn_blocking(move || copy_media(&store, &into, id, &user, media)).await??;
-    write_file(&run.join(media_name(id)), &copied.lines)?;
+    let (store, target, contents, user) = (app.clone(), run.target.clone(), run.contents.clone(), account.username.clone());
+    let copied = tokio::task::spawn_blocking(move || copy_media(&store, &target, &contents, id, &user, media)).await??;
+    run.put(media_name(id), Cursor::new(copied.lines)).await?;
     written.media += copied.files;
     written.new_contents += copied.new_contents;
     written.new_bytes += copied.new_bytes;
@@ -110,6 +139,21 @@ async fn one(app: &Arc<App>, folder: &Folder, run: &Path, account: &Account, wri
         client_version: key.client.version,
         client_platform: key.client.platform,
         last_address: key.last_address,
+    });
+    let tokens = tokens.into_iter().map(|ApiToken { digest, name, scopes, created, expires, .. }| TokenLine {
+        digest,
+        name,
+        scopes,
+        created,
+        expires,
+    });
+    let identities = identities.into_iter().map(|Identity { digest, issuer, subject, label, created, last_used, .. }| IdentityLine {
+        digest,
+        issuer,
+        subject,
+        label,
+        created,
+        last_used,
     });
     Ok(Some(AccountLine {
         id,
@@ -123,6 +167,10 @@ async fn one(app: &Arc<App>, folder: &Folder, run: &Path, account: &Account, wri
         has_collection: current.is_some(),
         media_usn,
         devices: devices.collect(),
+        quota_collection_bytes: account.quota_collection_bytes,
+        quota_media_bytes: account.quota_media_bytes,
+        tokens: tokens.collect(),
+        identities: identities.collect(),
     }))
 }
 
@@ -154,18 +202,26 @@ struct Copied {
     lost: Vec<String>,
 }
 
-fn copy_media(app: &App, folder: &Folder, account: i64, user: &str, media: Vec<MediaFile>) -> anyhow::Result<Copied> {
+fn copy_media(
+    app: &App,
+    target: &Target,
+    known: &Mutex<HashSet<String>>,
+    account: i64,
+    user: &str,
+    media: Vec<MediaFile>,
+) -> anyhow::Result<Copied> {
     let mut copied = Copied::default();
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     for file in media {
         let mut content = String::new();
         if file.size > 0 {
             content = sha256_of(&file.content_key).to_owned();
-            let target = folder.content(&content)?;
-            if !target.exists() {
-                if !copy_content(app, account, &file, &target)? {
+            if !known.contains(&content) {
+                if !copy_content(app, account, &file, target, &content_name(&content)?)? {
                     copied.lost.push(format!("{user}: {}", file.name));
                     continue;
                 }
+                known.insert(content.clone());
                 copied.new_contents += 1;
                 copied.new_bytes += file.size.unsigned_abs();
             }
@@ -184,35 +240,35 @@ fn sha256_of(key: &str) -> &str {
 }
 
 /// Copies content, unless it is lost or not what its row says.
-fn copy_content(app: &App, account: i64, file: &MediaFile, target: &Path) -> io::Result<bool> {
-    let mut content = match app.media.get(account, &file.content_key) {
+fn copy_content(app: &App, account: i64, file: &MediaFile, target: &Target, name: &str) -> io::Result<bool> {
+    let content = match app.media.get(account, &file.content_key) {
         Ok(content) => content,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(e),
     };
-    let parent = target.parent().ok_or_else(|| io::Error::other("contents lie in folders"))?;
-    fs::create_dir_all(parent)?;
-    let mut copy = NamedTempFile::new_in(parent)?;
-    let (mut sha1, mut block) = (Sha1::new(), vec![0; BLOCK]);
-    loop {
-        let count = content.read(&mut block)?;
-        if count == 0 {
-            break;
-        }
-        let read = block.get(..count).unwrap_or_default();
-        sha1.update(read);
-        copy.write_all(read)?;
+    let mut content = Checked { content, sha1: Sha1::new(), wanted: &file.sha1, is_wrong: false };
+    match target.put(name, &mut content) {
+        Err(_) if content.is_wrong => Ok(false),
+        put => put.map(|()| true),
     }
-    if hex::encode(sha1.finalize()) != file.sha1 {
-        return Ok(false);
-    }
-    copy.as_file().sync_all()?;
-    copy.persist(target).map_err(|e| e.error)?;
-    Ok(true)
 }
 
-fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+/// Fails at the end of content that is not the right one, so that it is not written.
+struct Checked<'a, R> {
+    content: R,
+    sha1: Sha1,
+    wanted: &'a str,
+    is_wrong: bool,
+}
+
+impl<R: Read> Read for Checked<'_, R> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(block)?;
+        self.sha1.update(block.get(..count).unwrap_or_default());
+        if count == 0 && !block.is_empty() && hex::encode(self.sha1.clone().finalize()) != self.wanted {
+            self.is_wrong = true;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the content is damaged"));
+        }
+        Ok(count)
+    }
 }

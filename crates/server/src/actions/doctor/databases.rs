@@ -1,6 +1,6 @@
 //! Both databases, external or embedded.
 
-use super::{Level, Observation, Options};
+use super::{Level, Observation, Options, backups};
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
@@ -19,7 +19,11 @@ pub(super) async fn look(
     say: &mut impl FnMut(&str, Vec<Observation>),
 ) -> anyhow::Result<()> {
     match &config.databases {
-        Databases::External { main, user } => both(main, user, options, clock, say).await,
+        Databases::External { main, user } => {
+            both(main, user, options, clock, say).await?;
+            say(backups::GROUP, backups::look(config, main, clock).await);
+            Ok(())
+        }
         Databases::Embedded => embedded(config, options, clock, say).await,
     }
 }
@@ -42,6 +46,7 @@ async fn embedded(config: &Config, options: &Options, clock: &Clock, say: &mut i
                 say(group, observations.into_iter().filter(is_worth_telling).collect());
             };
             let outcome = both(&to, &to, options, clock, &mut say).await;
+            say(backups::GROUP, backups::look(config, &to, clock).await);
             embedded.stop().await;
             outcome
         }

@@ -2,6 +2,7 @@
 //! Nothing is changed; what is made to try whether it can be made is removed at once.
 
 mod address;
+mod backups;
 mod data_folder;
 mod databases;
 mod machine;
