@@ -29,6 +29,7 @@ mod outside;
 mod program;
 mod quotas;
 mod refusals;
+mod scheduled_backups;
 mod searching;
 mod sessions;
 mod support;
