@@ -498,12 +498,18 @@ def test_script_is_shown_as_text(boss, server, new_device):
     assert boss.evaluate("window.pwned") is None
 
 
+def ready_to_type(page):
+    """The browser puts the focus into the first field a moment after the page is there."""
+    page.wait_for_function("document.activeElement.tagName === 'INPUT'")
+
+
 def test_with_the_keyboard_alone(server, superuser_account, new_page):
     """From logging in over adding a user to disabling and deleting them, with nothing but the keyboard."""
     name = f"keys-{secrets.token_hex(3)}"
     page = new_page(server.base)
     keys = page.keyboard
     page.goto("/admin/")
+    ready_to_type(page)
     keys.type(superuser_account.user)
     tab_to(page, "Password")
     keys.type(superuser_account.password)
@@ -517,6 +523,7 @@ def test_with_the_keyboard_alone(server, superuser_account, new_page):
     tab_to(page, "Add a user", limit=1)
     keys.press("Enter")
     page.wait_for_url("**/add/")
+    ready_to_type(page)
     keys.type(name)
     for label in ("E-mail", "Password", "The same password again"):
         keys.press("Tab")

@@ -5,6 +5,7 @@ use anki::file::{CollectionFile, FileError, FileWriter, Limits, Schema};
 use anki::model::{Card, Note, Review, Stamps};
 use anki::schema11::stock;
 use anki::text;
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use djankiserv::actions::accounts::{Accounts, NewUser};
@@ -19,7 +20,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::main_db::MainDb;
 use store::user_db::UserDb;
@@ -35,6 +36,7 @@ pub struct TestServer {
     pub clock: Clock,
     pub main_database: Database,
     pub user_database: Database,
+    routes: Routes,
     _folder: Arc<TempDir>,
 }
 
@@ -80,7 +82,14 @@ impl TestServer {
         let accounts = Accounts::new(main.clone(), user.clone(), passwords, config.login, files, media, clock.clone());
         let mut app = App::new(config, clock.clone(), main, user, accounts).unwrap();
         adapt(&mut app);
-        Self { app: Arc::new(app), clock, main_database: databases.0, user_database: databases.1, _folder: folder }
+        Self {
+            app: Arc::new(app),
+            clock,
+            main_database: databases.0,
+            user_database: databases.1,
+            routes: Routes::default(),
+            _folder: folder,
+        }
     }
 
     /// Makes an account and logs a device in.
@@ -102,8 +111,14 @@ impl TestServer {
     }
 
     pub async fn log_in_with(&self, name: &str, password: &str) -> Device {
-        let mut device =
-            Device { app: self.app.clone(), key: String::new(), session: "s1".into(), legacy: false, client: "26.09.3,0,linux".into() };
+        let mut device = Device {
+            app: self.app.clone(),
+            key: String::new(),
+            session: "s1".into(),
+            legacy: false,
+            client: "26.09.3,0,linux".into(),
+            routes: self.routes.clone(),
+        };
         let answer = device.json("sync/hostKey", json!({"u": name, "p": password})).await;
         device.key = answer["key"].as_str().unwrap().to_owned();
         device
@@ -209,6 +224,24 @@ pub struct Device {
     pub session: String,
     pub legacy: bool,
     pub client: String,
+    pub routes: Routes,
+}
+
+/// The routes of a server, made once: they are many by now.
+#[derive(Clone, Default)]
+pub struct Routes(Arc<Mutex<Option<Made>>>);
+
+/// For whom, and the routes.
+type Made = (Arc<App>, Router);
+
+impl Routes {
+    fn of(&self, app: &Arc<App>) -> Router {
+        let mut made = self.0.lock().unwrap();
+        match &*made {
+            Some((of, routes)) if Arc::ptr_eq(of, app) => routes.clone(),
+            _ => made.insert((app.clone(), router(app.clone()))).1.clone(),
+        }
+    }
 }
 
 impl Device {
@@ -230,7 +263,7 @@ impl Device {
         } else {
             self.packed(path, zstd::encode_all(payload, 1).unwrap())
         };
-        let response = router(self.app.clone()).oneshot(request).await.unwrap();
+        let response = self.routes.of(&self.app).oneshot(request).await.unwrap();
         let (status, size) = (response.status(), response.headers().get("anki-original-size").cloned());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         if self.legacy || !status.is_success() {
@@ -249,13 +282,13 @@ impl Device {
 
     /// A request made by hand: status, headers and body of the answer, as they are.
     pub async fn send(&self, request: Request<Body>) -> (u16, HeaderMap, Vec<u8>) {
-        let (head, body) = router(self.app.clone()).oneshot(request).await.unwrap().into_parts();
+        let (head, body) = self.routes.of(&self.app).oneshot(request).await.unwrap().into_parts();
         (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes().to_vec())
     }
 
     /// The same device talking to another process.
     pub fn at(&self, server: &TestServer) -> Self {
-        Self { app: server.app.clone(), ..self.clone() }
+        Self { app: server.app.clone(), routes: server.routes.clone(), ..self.clone() }
     }
 
     pub async fn status(&self, path: &str, message: Value) -> u16 {
