@@ -151,6 +151,25 @@ def test_an_edit_before_and_the_same_note_on_a_device(api, filled, new_device):
     settle_and_compare(new_device, filled)
 
 
+def test_unused_tags_are_what_the_newest_client_takes_for_unused(api, filled, new_device):
+    other = new_device(NEWEST)
+    download_first(other)
+    tags = ["a", "a::b", "a::b::c", "a::d", "x::y", "x", "ab", "Ä", "lone::some::tag"]
+    nids = [api.note(f"tagged {tag}", tags=[tag])["id"] for tag in tags]
+    for device in (filled, other):
+        assert sync(device) == "normal"
+    used = {"a::b::c", "ab", "x::y"}
+    notes = [{"id": nid, "remove_tags": [tag]} for nid, tag in zip(nids, tags, strict=True) if tag not in used]
+    api("POST", "/notes/update", {"notes": notes})
+    for device in (filled, other):
+        assert sync(device) == "normal"
+    api("POST", "/tags/clear-unused")
+    other.act("clear_unused_tags", {})
+    left = sorted(tag for (tag,) in other.select("select tag from tags"))
+    assert {"a", "a::b", "a::b::c", "x", "x::y", "ab"} <= set(left) and not {"a::d", "lone::some::tag"} & set(left), left
+    assert sorted(api("GET", "/tags")["items"]) == left
+
+
 def test_a_token_of_the_command_line(api, server):
     name = base64.b64decode(api.login.split()[1]).decode().split(":")[0]
     token = server.run("user", "token", "add", name, "tool", "--scope", "read,write").stdout.strip()

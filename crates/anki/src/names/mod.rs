@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use unicase::UniCase;
 
 pub use deck::{normalize_deck_name, parent_deck_name, to_human_deck_name, to_native_deck_name};
-pub use tag::{TagList, canonical_tag, join_tags, normalize_tag, rejoin_tags, split_tags};
+pub use tag::{TagList, canonical_tag, join_tags, normalize_tag, rejoin_tags, split_tags, tag_and_parents, unused_tags};
 
 /// The order of two names in a collection file's `unicase` indexes.
 pub fn compare(a: &str, b: &str) -> Ordering {

@@ -1,7 +1,7 @@
 //! Tags: splitting, normalising, and choosing between spellings.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use unicase::UniCase;
 
@@ -55,6 +55,19 @@ pub fn canonical_tag(tag: &str, mut registered: impl FnMut(&str) -> Option<Strin
         above = parent;
     }
     (tag.into_owned(), true)
+}
+
+/// A tag and the tags above it, from the inside to the outside: `a::b`, `a`.
+pub fn tag_and_parents(tag: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(tag), |tag| tag.rsplit_once("::").map(|(parent, _)| parent))
+}
+
+/// Those registered tags that no note has, nor a tag below them.
+///
+/// So do clients from 23.10 on, whatever the case; earlier ones give up parents too. (Asked of 26.9.3, 24.11 and 2.1.66.)
+pub fn unused_tags<'a>(registered: impl Iterator<Item = &'a str>, in_notes: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let used: HashSet<String> = in_notes.flat_map(split_tags).flat_map(tag_and_parents).map(fold).collect();
+    registered.filter(|tag| !used.contains(&fold(tag))).collect()
 }
 
 /// The registered tags of a collection, found by case folding.
@@ -158,6 +171,23 @@ mod tests {
             ("\u{a0}a\u{2003}", "a"),
         ] {
             assert_eq!(normalize_tag(given), wanted, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn unused_are_those_without_notes_and_without_tags_below() {
+        for (registered, in_notes, wanted) in [
+            (&["a", "a::b", "a::b::c", "a::d", "x"][..], &[" a::b::c "][..], &["a::d", "x"][..]),
+            (&["a::b::c", "x"], &[" a::b::c "], &["x"]),
+            (&["A", "a::B", "a::b::C"], &[" a::b::c "], &[]),
+            (&["a", "a::b"], &[" a "], &["a::b"]),
+            (&["ab", "a"], &[" abc "], &["ab", "a"]),
+            (&["a::", "a", "a::b"], &[" a::b "], &["a::"]),
+            (&["Ä", "ä::b"], &[" Ä::B x "], &[]),
+            (&["e\u{301}"], &[" \u{e9} "], &["e\u{301}"]),
+            (&["a", "b"], &[], &["a", "b"]),
+        ] {
+            assert_eq!(unused_tags(registered.iter().copied(), in_notes.iter().copied()), wanted, "{registered:?} {in_notes:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What administrators do to accounts beyond what the command line can: roles, quotas, devices, older versions of a collection.
 
-use super::accounts::{AccountError, Accounts, Result};
+use super::accounts::{AccountError, Accounts, Result, check_email};
 use super::actor::Actor;
 use std::fmt::Write as _;
 use store::StoreError;
@@ -28,11 +28,15 @@ impl Accounts {
     /// Changes e-mail address, roles and quotas.
     ///
     /// # Errors
-    /// [`AccountError::NoSuchUser`].
+    /// [`AccountError::NoSuchUser`], [`AccountError::BadEmail`].
     pub async fn change(&self, account: &Account, new: &AccountChange, actor: impl Into<Actor>) -> Result<()> {
         let differences = differences(account, new);
         if differences.is_empty() {
             return Ok(());
+        }
+        // One that came from elsewhere may stay as it is.
+        if account.email != new.email {
+            check_email(&new.email)?;
         }
         if !self.main.change_account(account.id, new).await? {
             return Err(AccountError::NoSuchUser(account.username.clone()));

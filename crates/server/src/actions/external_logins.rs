@@ -2,6 +2,7 @@
 
 use super::accounts::{AccountError, Accounts, digest};
 use super::actor::Actor;
+use super::email;
 use super::oidc::Person;
 use super::username::Username;
 use crate::config::{Link, OidcSettings};
@@ -140,7 +141,7 @@ impl Accounts {
             id: random::account_id().map_err(AccountError::from)?,
             username: username.typed().to_owned(),
             username_key: username.key().to_owned(),
-            email: email.to_owned(),
+            email: if email::is_fine(email) { email.to_owned() } else { String::new() },
             // As Django writes it: it fits no password.
             password_hash: "!".to_owned(),
             is_staff: false,

@@ -10,6 +10,7 @@ pub mod collection_file;
 pub mod doctor;
 pub mod edit_collection;
 pub mod edit_media;
+pub mod email;
 pub mod export;
 pub mod external_logins;
 pub mod import;

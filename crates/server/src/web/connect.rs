@@ -63,8 +63,8 @@ async fn page(visit: &Visit, account: &Account, user_page: Option<String>) -> We
     let client = clients.get(&account.id).map(|(client, _)| show::client(client));
     let state = match overviews.get(&account.id) {
         Some(overview) if !overview.schema.is_empty() => State::Synced {
-            notes: show::number(overview.counts.notes),
-            cards: show::number(overview.counts.cards),
+            notes: show::count(overview.counts.notes, "note"),
+            cards: show::count(overview.counts.cards, "card"),
             client: client.unwrap_or_default(),
             when: show::time_or_never(overview.last_sync),
         },

@@ -23,7 +23,7 @@ pub fn ago(ms: i64, now_ms: i64) -> String {
         3600..86_400 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+    format!("{} ago", count(number, unit))
 }
 
 /// Bytes in the unit that fits: `1.5 GB`.
@@ -52,6 +52,11 @@ pub fn number(n: i64) -> String {
         out.push(digit);
     }
     if n < 0 { format!("-{out}") } else { out }
+}
+
+/// How many there are of something whose plural ends with s: `1 file`, `2 files`.
+pub fn count(n: i64, what: &str) -> String {
+    format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// A client as people call it: `Anki 26.09.3 on linux`.
@@ -94,6 +99,7 @@ mod tests {
         for (n, want) in [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")] {
             assert_eq!(number(n), want);
         }
+        assert_eq!((count(0, "file"), count(1, "file"), count(1234, "file")), ("0 files".into(), "1 file".into(), "1,234 files".into()));
     }
 
     #[test]

@@ -14,6 +14,8 @@ fn a_users_life() {
     assert_eq!(names, ["Ann@Example.com", "Ümit 日本"]);
     assert_eq!((&list[0]["is_superuser"], &list[1]["is_superuser"]), (&false.into(), &true.into()));
 
+    let mut odd = folder.command(&["user", "add", "odd", "--email", "odd", "--password-file", "/etc/hostname"]);
+    crate::support::Finished::from(odd.output().unwrap()).expect_failure(1, "`odd` is not an e-mail address");
     let mut again = folder.command(&["user", "add", "ann@example.COM", "--password-file", "/etc/hostname"]);
     crate::support::Finished::from(again.output().unwrap()).expect_failure(1, "there is a user `ann@example.COM` already");
 

@@ -199,6 +199,43 @@ async fn decks_show_what_a_client_shows() {
     assert!(ours.iter().any(|deck| deck[1] > 0) && ours.iter().any(|deck| deck[2] > 0) && ours.iter().any(|deck| deck[3] > 0));
 }
 
+#[derive(Deserialize)]
+struct DeckCase {
+    scheduler: i64,
+    now: i64,
+    /// Deck, new, learning, review.
+    decks: Vec<[i64; 4]>,
+}
+
+/// Cases made by `make_deck_counts.py`.
+#[tokio::test]
+async fn decks_show_what_a_client_shows_with_earlier_schedulers() {
+    fn walk(decks: &[DeckCounts], into: &mut Vec<[i64; 4]>) {
+        for deck in decks {
+            into.push([deck.id, deck.new, deck.learning, deck.review]);
+            walk(&deck.children, into);
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/deck-counts-2.1.49.zip");
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut json = String::new();
+    archive.by_name("cases.json").unwrap().read_to_string(&mut json).unwrap();
+    let cases: Vec<DeckCase> = serde_json::from_str(&json).unwrap();
+    let server = TestServer::new().await;
+    for (number, case) in cases.iter().enumerate() {
+        let mut collection = Vec::new();
+        archive.by_name(&format!("{number}.anki2")).unwrap().read_to_end(&mut collection).unwrap();
+        let name = format!("user{number}");
+        assert_eq!(server.device(&name).await.upload(&collection).await, "OK");
+        server.clock.set(case.now * 1000);
+        let account = server.account(&name).await;
+        let mut ours = Vec::new();
+        walk(&statistics::decks(&server.app.user, &server.clock, account).await.unwrap(), &mut ours);
+        assert_eq!(ours, case.decks, "case {number}, scheduler {}", case.scheduler);
+    }
+    server.end().await;
+}
+
 /// Times for `bench/search.py`, which sets the variables and reads what is written: for each search, milliseconds of a page and of all, and the number.
 #[tokio::test]
 #[ignore = "a measurement, for bench/search.py"]

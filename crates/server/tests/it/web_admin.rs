@@ -236,6 +236,7 @@ async fn ten_thousand_users() {
         ("/admin/?page=-5", "1–50 of 10,002"),
         ("/admin/?q=R0777", "1–10 of 10"),
         ("/admin/?q=school.EXAMPLE&sort=-created", "user09999"),
+        ("/admin/?q=BOSS@Example.com", "1–1 of 1"),
         ("/admin/?sort=-login", ">boss<"),
         ("/admin/?sort=email&state=active", "1–50 of 10,002"),
         ("/admin/?state=staff", "1–2 of 2"),

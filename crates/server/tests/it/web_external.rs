@@ -105,10 +105,14 @@ async fn who_belongs_to_which_account() {
     let server = TestServer::new().await;
     let accounts = &server.app.accounts;
     let actor = Actor::from("test");
-    for name in ["ann", "bob", "root", "twin1", "twin2"] {
+    for name in ["ann", "bob", "root", "twin1", "Twin2"] {
         server.device(name).await;
         let account = accounts.find(&Username::new(name).unwrap()).await.unwrap();
-        let email = if name.starts_with("twin") { "twin@example.com".to_owned() } else { format!("{name}@example.com") };
+        let email = match name {
+            "twin1" => "twin@example.com".to_owned(),
+            "Twin2" => "Twin@Example.com".to_owned(),
+            _ => format!("{name}@example.com"),
+        };
         let is_superuser = name == "root";
         let change = AccountChange { email, is_staff: false, is_superuser, quota_collection_bytes: None, quota_media_bytes: None };
         accounts.change(&account, &change, "test").await.unwrap();
@@ -126,7 +130,7 @@ async fn who_belongs_to_which_account() {
         (&email, person("1", Some("root@example.com"), None), "nobody"),
         (&username, person("1", Some("ann@example.com"), Some("nobody")), "nobody"),
         (&username, person("1", None, Some("root")), "nobody"),
-        (&email, person("1", Some("ann@example.com"), Some("bob")), "ann"),
+        (&email, person("1", Some("Ann@Example.com"), Some("bob")), "ann"),
         // From now on the subject counts, whatever else changes.
         (&never, person("1", Some("bob@example.com"), Some("bob")), "ann"),
         (&username, person("2", None, Some("BOB")), "bob"),

@@ -168,7 +168,7 @@ async fn forgotten_passwords() {
     let secret = rest.get(..64).unwrap().to_owned();
     assert!(mails.try_recv().is_err(), "nobody else gets a mail");
     // The newest link is the only one.
-    browser.post("/forgot/", &[("name", "ann@example.com")]).await.expect(200, "on its way");
+    browser.post("/forgot/", &[("name", "ANN@Example.com")]).await.expect(200, "on its way");
     let second = mails.recv().await.unwrap().replace("=\n", "");
     let second = second.split_once("/password/").unwrap().1.get(..64).unwrap().to_owned();
     let path = LinkKind::Password.path(&second);

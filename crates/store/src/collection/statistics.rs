@@ -118,23 +118,33 @@ impl Collection<'_> {
     }
 
     /// What is waiting in each deck: its id, new cards, reviews, cards being learnt for days, and for minutes, and all its cards.
-    /// `unburies` says that a new day has begun on which no client has brought buried cards back yet.
-    pub async fn waiting_by_deck(&self, timing: &Timing, learn_ahead: i64, unburies: bool) -> Result<Counted<6>> {
+    /// `unburies` says that a new day has begun on which no client has brought buried cards back yet. Where `counts_steps`, a card that
+    /// is being learnt for minutes counts as often as it will come today, as with the first scheduler.
+    pub async fn waiting_by_deck(&self, timing: &Timing, learn_ahead: i64, unburies: bool, counts_steps: bool) -> Result<Counted<6>> {
         let queue = if unburies {
-            "CASE WHEN queue IN (-2, -3) THEN CASE WHEN type IN (0, 2) THEN type WHEN due > 1000000000 THEN 1 ELSE 3 END ELSE queue END"
+            "CASE WHEN queue IN (-2, -3) THEN CASE WHEN type IN (0, 2) THEN type \
+             WHEN CASE WHEN odue > 0 THEN odue ELSE due END > 1000000000 THEN 1 ELSE 3 END ELSE queue END"
         } else {
             "queue"
         };
-        let sum = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS {{int}})");
+        let sum = |condition: &str, number: &str| format!("CAST(SUM(CASE WHEN {condition} THEN {number} ELSE 0 END) AS {{int}})");
+        let minutes = if counts_steps {
+            sum("queue = 1 AND due < ?", "remaining {div} 1000")
+        } else {
+            sum("(queue = 1 AND due < ?) OR (queue = 4 AND due <= ?)", "1")
+        };
         let sql = format!(
-            "SELECT did, {}, {}, {}, {}, COUNT(*) FROM (SELECT did, due, {queue} AS queue FROM {{c}}.cards) x GROUP BY did",
-            sum("queue = 0"),
-            sum("queue = 2 AND due <= ?"),
-            sum("queue = 3 AND due <= ?"),
-            sum("(queue = 1 AND due < ?) OR (queue = 4 AND due <= ?)"),
+            "SELECT did, {}, {}, {}, {minutes}, COUNT(*) FROM (SELECT did, due, remaining, {queue} AS queue FROM {{c}}.cards) x GROUP BY did",
+            sum("queue = 0", "1"),
+            sum("queue = 2 AND due <= ?", "1"),
+            sum("queue = 3 AND due <= ?", "1"),
         );
         let cutoff = timing.now + learn_ahead;
-        self.counted(&sql, params![timing.today, timing.today, cutoff, cutoff]).await
+        let mut params = params![timing.today, timing.today, cutoff];
+        if !counts_steps {
+            params.push(cutoff.into());
+        }
+        self.counted(&sql, params).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pages of the list of accounts, searched and sorted by the database, so that many accounts stay fast.
 
-use super::accounts::{Account, COLUMNS, from_row};
+use super::accounts::{Account, COLUMNS, email_key, from_row};
 use super::{Client, MainDb};
 use crate::engine::Value;
 use crate::error::Result;
@@ -54,8 +54,8 @@ impl MainDb {
         let mut condition = String::from("a.deleted_at IS NULL");
         let mut params: Vec<Value> = Vec::new();
         if !query.username_part.is_empty() {
-            condition.push_str(" AND (a.username_key LIKE ? ESCAPE '!' OR a.email LIKE ? ESCAPE '!' OR a.email LIKE ? ESCAPE '!')");
-            params.extend(params![contains(&query.username_part), contains(&query.email_part), contains(&query.email_part.to_lowercase())]);
+            condition.push_str(" AND (a.username_key LIKE ? ESCAPE '!' OR a.email_key LIKE ? ESCAPE '!')");
+            params.extend(params![contains(&query.username_part), contains(&email_key(&query.email_part))]);
         }
         condition.push_str(match query.filter {
             AccountFilter::All => "",
@@ -66,7 +66,7 @@ impl MainDb {
         let direction = if query.descending { "DESC" } else { "ASC" };
         let order = match query.order {
             AccountOrder::Username => format!("a.username_key {direction}"),
-            AccountOrder::Email => format!("a.email {direction}, a.username_key"),
+            AccountOrder::Email => format!("a.email_key {direction}, a.username_key"),
             AccountOrder::Created => format!("a.created {direction}, a.username_key"),
             AccountOrder::LastLogin => format!("COALESCE(a.last_login, 0) {direction}, a.username_key"),
         };

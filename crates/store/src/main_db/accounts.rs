@@ -25,6 +25,12 @@ pub struct Account {
     pub quota_media_bytes: Option<i64>,
 }
 
+/// An e-mail address in the form in which addresses are compared: A to Z are a to z, and no other letters are folded. A letter that merely
+/// looks or sounds the same (the Kelvin sign is a lower-case `k` to Unicode) must not make somebody the owner of another's address.
+pub fn email_key(email: &str) -> String {
+    email.to_ascii_lowercase()
+}
+
 /// What an account is made from.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
@@ -61,13 +67,14 @@ impl MainDb {
     pub async fn create_account(&self, new: &NewAccount, now_ms: i64) -> Result<()> {
         self.db
             .execute(
-                "INSERT INTO {s}.accounts (id, username, username_key, email, password_hash, is_active, is_staff, is_superuser, created) \
-                 VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)",
+                "INSERT INTO {s}.accounts (id, username, username_key, email, email_key, password_hash, is_active, is_staff, is_superuser, created) \
+                 VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
                 params![
                     new.id,
                     new.username.as_str(),
                     new.username_key.as_str(),
                     new.email.as_str(),
+                    email_key(&new.email),
                     new.password_hash.as_str(),
                     new.is_staff,
                     new.is_superuser,
@@ -95,10 +102,35 @@ impl MainDb {
         row.map(|row| Ok((from_row(&row)?, row.text(COLUMN_COUNT)?))).transpose()
     }
 
-    /// The active accounts with this e-mail address, at most five.
+    /// The active accounts with this e-mail address in any case, at most five.
     pub async fn accounts_by_email(&self, email: &str) -> Result<Vec<Account>> {
-        let sql = format!("SELECT {COLUMNS} FROM {{s}}.accounts a WHERE a.email = ? AND a.is_active = 1 AND a.deleted_at IS NULL LIMIT 5");
-        self.db.query(&sql, params![email]).await?.iter().map(from_row).collect()
+        let key = email_key(email);
+        let sql =
+            format!("SELECT {COLUMNS} FROM {{s}}.accounts a WHERE a.email_key = ? AND a.is_active = 1 AND a.deleted_at IS NULL LIMIT 5");
+        let mut found: Vec<Account> = self.db.query(&sql, params![key.as_str()]).await?.iter().map(from_row).collect::<Result<_>>()?;
+        // During an update, a process of the version before may have changed the address without its key.
+        found.retain(|account| email_key(&account.email) == key);
+        Ok(found)
+    }
+
+    /// Writes the keys of addresses that have none: those from before there were keys. Answers how many.
+    pub(super) async fn fill_email_keys(db: &crate::engine::Db) -> Result<usize> {
+        let rows = db.query("SELECT id, email FROM {s}.accounts WHERE email_key = '' AND email <> ''", vec![]).await?;
+        let mut plain: Vec<i64> = Vec::new();
+        for row in &rows {
+            let (id, email) = (row.int(0)?, row.text(1)?);
+            let key = email_key(&email);
+            if key == email {
+                plain.push(id);
+            } else {
+                let sql = "UPDATE {s}.accounts SET email_key = ? WHERE id = ? AND email = ?";
+                db.execute(sql, params![key, id, email]).await?;
+            }
+        }
+        for ids in plain.chunks(5000) {
+            db.execute("UPDATE {s}.accounts SET email_key = email WHERE email_key = '' AND id IN ??", params![ids]).await?;
+        }
+        Ok(rows.len())
     }
 
     /// Whether an account has a password at all. One that came from elsewhere, such as a provider of logins, may have none.
@@ -141,9 +173,11 @@ impl MainDb {
 
     /// Changes e-mail address, roles and quotas. Answers whether there is such an account.
     pub async fn change_account(&self, id: i64, new: &AccountChange) -> Result<bool> {
-        let sql = "UPDATE {s}.accounts SET email = ?, is_staff = ?, is_superuser = ?, quota_collection_bytes = ?, quota_media_bytes = ? \
-                   WHERE id = ? AND deleted_at IS NULL";
-        let params = params![new.email.as_str(), new.is_staff, new.is_superuser, new.quota_collection_bytes, new.quota_media_bytes, id];
+        let sql = "UPDATE {s}.accounts SET email = ?, email_key = ?, is_staff = ?, is_superuser = ?, quota_collection_bytes = ?, \
+                   quota_media_bytes = ? WHERE id = ? AND deleted_at IS NULL";
+        let key = email_key(&new.email);
+        let params =
+            params![new.email.as_str(), key, new.is_staff, new.is_superuser, new.quota_collection_bytes, new.quota_media_bytes, id];
         Ok(self.db.execute(sql, params).await? > 0)
     }
 

@@ -5,7 +5,8 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }, Step { sql: DUTIES }];
+pub(super) const STEPS: &[Step] =
+    &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }, Step { sql: DUTIES }, Step { sql: EMAIL_KEYS }];
 
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
@@ -122,4 +123,10 @@ CREATE TABLE IF NOT EXISTS {s}.duties (
     failed BIGINT,
     problem TEXT_T NOT NULL
 );
+";
+
+/// By which addresses are found in any case. Filled by [`super::MainDb::open`], as databases fold letters each in its way.
+const EMAIL_KEYS: &str = "
+ALTER TABLE {s}.accounts ADD COLUMN IF NOT EXISTS email_key KEY_T NOT NULL DEFAULT '';
+CREATE INDEX IF NOT EXISTS accounts_email_key ON {s}.accounts (email_key);
 ";

@@ -16,7 +16,7 @@ pub mod one_time_links;
 pub mod web_sessions;
 
 pub use account_list::{AccountFilter, AccountOrder, AccountQuery, Totals};
-pub use accounts::{Account, AccountChange, NewAccount};
+pub use accounts::{Account, AccountChange, NewAccount, email_key};
 pub use api_tokens::ApiToken;
 pub use audit::AuditEntry;
 pub use duties::{Duty, Rhythm};
@@ -57,6 +57,7 @@ impl MainDb {
     pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
         crate::migrations::run(&db, "main", migrations::STEPS, migrations::OLDEST, now_ms).await?;
+        Self::fill_email_keys(&db).await?;
         let installation = match installation(&db).await? {
             Some(installation) => installation,
             None => {

@@ -11,7 +11,7 @@ pub struct Overview {
     /// The schema of the current generation; empty while nothing is stored.
     pub schema: String,
     pub counts: Counts,
-    /// Milliseconds since the epoch, or 0.
+    /// When a device synced last, or uploaded everything: milliseconds since the epoch, or 0.
     pub last_sync: i64,
     pub media_files: i64,
     pub media_bytes: i64,
@@ -32,7 +32,7 @@ impl UserDb {
     /// Those of these accounts that have a collection's row.
     pub async fn overviews(&self, accounts: &[i64]) -> Result<HashMap<i64, Overview>> {
         let sql = "SELECT c.account, g.schema_name, COALESCE(g.notes, 0), COALESCE(g.cards, 0), COALESCE(g.revlog, 0), \
-                   COALESCE(g.last_sync, 0), COALESCE(m.files, 0), COALESCE(m.bytes, 0) FROM {s}.collections c \
+                   COALESCE(GREATEST(g.last_sync, CASE WHEN g.origin = 'upload' THEN g.created ELSE 0 END), 0), COALESCE(m.files, 0), COALESCE(m.bytes, 0) FROM {s}.collections c \
                    LEFT JOIN {s}.generations g ON g.account = c.account AND g.number = c.generation \
                    LEFT JOIN {s}.media_state m ON m.account = c.account WHERE c.account IN ??";
         let rows = self.db.query(sql, params![accounts]).await?;

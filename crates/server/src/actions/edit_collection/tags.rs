@@ -16,7 +16,7 @@ pub struct RenameTag {
 #[derive(Debug, Clone)]
 pub struct DeleteTags(pub Vec<String>);
 
-/// Makes the list that of the tags which notes have. Something may be missing too: a device that knows a tag from before it was deleted
+/// Makes the list that of the tags which notes have, and of the tags above them that are listed. Something may be missing too: a device that knows a tag from before it was deleted
 /// gives it to a note without saying again that there is such a tag.
 #[derive(Debug, Clone)]
 pub struct ClearUnusedTags;
@@ -77,15 +77,15 @@ impl Change for ClearUnusedTags {
     type Done = usize;
 
     async fn make(&self, edit: &mut Edit) -> Result<usize> {
-        let mut used = std::collections::HashSet::new();
+        let of_notes: Vec<String> = edit.stored().note_tags().await?.into_iter().map(|(_, tags)| tags).collect();
         let mut listed = Tags::load(edit).await?;
-        for (_, tags) in edit.stored().note_tags().await? {
-            used.extend(names::split_tags(&tags).map(names::fold));
+        for tags in &of_notes {
             listed.register(std::iter::once(tags.as_str()), edit.usn());
         }
         listed.write_added(edit).await?;
-        let unused: Vec<String> =
-            edit.stored().tags().await?.into_iter().map(|tag| tag.name).filter(|tag| !used.contains(&names::fold(tag))).collect();
+        let registered: Vec<String> = edit.stored().tags().await?.into_iter().map(|tag| tag.name).collect();
+        let unused = names::unused_tags(registered.iter().map(String::as_str), of_notes.iter().map(String::as_str));
+        let unused: Vec<String> = unused.into_iter().map(str::to_owned).collect();
         if !unused.is_empty() {
             edit.changed = true;
             edit.stored().delete_tags(&unused).await?;

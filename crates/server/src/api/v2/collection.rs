@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 #[utoipa::path(get, path = "/api/v2/collection", tag = "collection", responses((status = 200, description = "Counts of rows, and stamps")))]
 pub async fn get(api: Api) -> Answer<Json<Value>> {
     let current = api.open().await?;
-    let media = api.app.user.media_state(api.account()).await?.unwrap_or_default();
+    let overview = api.app.user.overviews(&[api.account()]).await?.remove(&api.account()).unwrap_or_default();
     let today = today(&api, &current).await?;
     let (stamps, counts) = (current.stamps, current.counts);
     Ok(Json(json!({
@@ -27,13 +27,13 @@ pub async fn get(api: Api) -> Answer<Json<Value>> {
         "notetypes": counts.notetypes,
         "decks": counts.decks,
         "presets": counts.presets,
-        "media_files": media.files,
-        "media_bytes": media.bytes,
+        "media_files": overview.media_files,
+        "media_bytes": overview.media_bytes,
         "today": today,
         "created": stamps.created,
         "modified": stamps.modified,
         "schema_modified": stamps.schema_modified,
-        "last_sync": stamps.last_sync,
+        "last_sync": overview.last_sync,
         "usn": stamps.usn,
     })))
 }

@@ -221,6 +221,7 @@ impl From<AccountError> for Problem {
             AccountError::NoSuchUser(_) => Self::not_found("there is no such user"),
             AccountError::NameTaken(_) => Self::conflict(detail).about("username"),
             AccountError::Username(_) => Self::invalid("username", detail),
+            AccountError::BadEmail(_) => Self::invalid("email", detail),
             AccountError::BadPassword(reason) => Self::invalid("password", reason),
             AccountError::Store(error) => error.into(),
             AccountError::Io(error) => error.into(),

@@ -33,7 +33,7 @@ pub async fn show(who: SignedIn) -> WebResult {
     let overview = overviews.get(&account.id).cloned().unwrap_or_default();
     let is_empty = overview.schema.is_empty();
     let size = if is_empty { 0 } else { app.user.schema_size(&overview.schema).await? };
-    let media = format!("{} in {} files", used(overview.media_bytes, account.quota_media_bytes), show::number(overview.media_files));
+    let media = format!("{} in {}", used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"));
     who.page(&Overview {
         l: super::layout(&who, "Your account", "overview"),
         username: account.username.clone(),

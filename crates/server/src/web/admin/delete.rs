@@ -23,8 +23,8 @@ struct DeletePage {
     reviews: String,
     media_files: String,
     media: String,
-    kept: usize,
-    devices: usize,
+    kept: String,
+    devices: String,
     problem: Option<&'static str>,
 }
 
@@ -60,13 +60,13 @@ impl DeletePage {
             l: who.layout(&format!("Delete {}", account.username)),
             id: account.id,
             username: account.username.clone(),
-            notes: show::number(overview.counts.notes),
-            cards: show::number(overview.counts.cards),
-            reviews: show::number(overview.counts.revlog),
-            media_files: show::number(overview.media_files),
+            notes: show::count(overview.counts.notes, "note"),
+            cards: show::count(overview.counts.cards, "card"),
+            reviews: show::count(overview.counts.revlog, "review"),
+            media_files: show::count(overview.media_files, "media file"),
             media: show::size(overview.media_bytes),
-            kept: generations.iter().filter(|g| g.state == GenerationState::Kept).count(),
-            devices: app.main.host_keys(account.id).await?.len(),
+            kept: show::count(generations.iter().filter(|g| g.state == GenerationState::Kept).count() as i64, "kept older version"),
+            devices: show::count(app.main.host_keys(account.id).await?.len() as i64, "logged-in device"),
             problem,
         })
     }

@@ -3,11 +3,12 @@
 use super::{steps, target};
 use crate::actions::accounts::AccountError;
 use crate::actions::administration::may_give_roles;
+use crate::actions::email::is_fine;
 use crate::actions::username::Username;
 use crate::web::error::{WebError, WebResult};
 use crate::web::form::{Fields, Posted};
 use crate::web::layout::Layout;
-use crate::web::new_account::{email_problem, sentence};
+use crate::web::new_account::{NO_EMAIL, sentence};
 use crate::web::visit::Staff;
 use askama::Template;
 use axum::extract::Path;
@@ -87,8 +88,9 @@ pub async fn submit(Path(id): Path<i64>, Posted { who, form }: Posted<Staff>) ->
 fn read(who: &Staff, account: &Account, form: &Fields) -> Result<(Username, AccountChange), String> {
     let username = Username::new(form.text("username")).map_err(|e| sentence(&e.to_string()))?;
     let email = form.text("email");
-    if let Some(problem) = email_problem(email) {
-        return Err(problem.to_owned());
+    // One that came from elsewhere may stay as it is.
+    if email != account.email && !is_fine(email) {
+        return Err(NO_EMAIL.to_owned());
     }
     let (is_staff, is_superuser) = match may_give_roles(&who.active.account) {
         true => (form.ticked("is_staff"), form.ticked("is_superuser")),

@@ -4,6 +4,7 @@ use super::target;
 use crate::actions::username::Username;
 use crate::web::error::{WebError, WebResult};
 use crate::web::form::Posted;
+use crate::web::show;
 use crate::web::visit::Staff;
 use axum::extract::Path;
 use store::main_db::Account;
@@ -34,7 +35,7 @@ pub async fn log_out_everywhere(Path(id): Path<i64>, Posted { who, .. }: Posted<
     }
     who.go_and_tell(
         &target::path(&account),
-        format!("Logged out everywhere, {devices} devices among them. The next sync asks for the password."),
+        format!("Logged out everywhere, {} among them. The next sync asks for the password.", show::count(devices as i64, "device")),
     )
     .await
 }

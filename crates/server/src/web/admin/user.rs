@@ -82,7 +82,7 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
         ("Cards", show::number(overview.counts.cards)),
         ("Reviews", show::number(overview.counts.revlog)),
         ("Collection", quota(size, account.quota_collection_bytes)),
-        ("Media", format!("{}, {} files", quota(overview.media_bytes, account.quota_media_bytes), show::number(overview.media_files))),
+        ("Media", format!("{}, {}", quota(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"))),
         ("Last sync", show::time_or_never(overview.last_sync)),
     ];
     let devices = keys.into_iter().map(|key| Device {

@@ -226,6 +226,8 @@ async fn scopes_limits_origins_and_users() {
     let user = json!({"username": "Carl", "password": "a long one"});
     assert_eq!(send(&server, "POST", "/api/v2/admin/users", &boss, Some(user.clone())).await.status, 201);
     problem(&send(&server, "POST", "/api/v2/admin/users", &boss, Some(user)).await, 409, "conflict", "username");
+    let user = json!({"username": "emil", "password": "a long one", "email": "emil"});
+    problem(&send(&server, "POST", "/api/v2/admin/users", &boss, Some(user)).await, 422, "invalid", "email");
     let staff = json!({"username": "dora", "password": "a long one", "is_staff": true});
     problem(&send(&server, "POST", "/api/v2/admin/users", &boss, Some(staff)).await, 403, "forbidden", "is_staff");
     let made = send(&server, "POST", "/api/v2/admin/users/carl/tokens", &boss, Some(json!({"name": "tool", "scopes": ["read"]}))).await;
