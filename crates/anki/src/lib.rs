@@ -2,6 +2,7 @@
 //!
 //! No async, no HTTP, no server database, no clock and no randomness of its own: callers hand those in.
 
+pub mod ankisyncd;
 pub mod cards;
 pub mod file;
 pub mod media;

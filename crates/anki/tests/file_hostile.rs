@@ -96,6 +96,28 @@ fn what_is_no_database_is_refused() {
     }
 }
 
+/// How the community's server leaves collections: upgraded by the Anki library of its time, and never finished.
+#[test]
+fn files_between_the_two_schemas_are_read() {
+    let want = Sample::new(Schema::V18);
+    let want = want.open().unwrap();
+    let tags = "DROP TABLE tags; CREATE TABLE tags (tag text NOT NULL PRIMARY KEY, usn integer NOT NULL) without rowid; \
+                INSERT INTO tags VALUES ('a::b', 3);";
+    // Field 10 of the configuration is the starting ease, a float: 2.5 as 250 in version 15.
+    let blob = |ease: f32| format!("x'5d{}'", ease.to_le_bytes().map(|byte| format!("{byte:02x}")).concat());
+    for (version, ease, wanted_ease) in [(15, 250.0, 2500), (15, 2.5, 2500), (15, 190.0, 1900), (16, 1.9, 1900), (17, 1.9, 1900)] {
+        let tags = if version == 17 { "INSERT INTO tags VALUES ('a::b', 3, 1, NULL);" } else { tags };
+        let sample = Sample::new(Schema::V18);
+        let sample = sample.sql(&format!("UPDATE col SET ver = {version}; {tags} UPDATE deck_config SET config = {};", blob(ease)));
+        let file = read_all(&sample.path).unwrap();
+        assert_eq!((file.notetypes().unwrap(), file.decks().unwrap()), (want.notetypes().unwrap(), want.decks().unwrap()));
+        let tags = file.tags().unwrap();
+        assert_eq!((tags.len(), tags[0].name.as_str(), tags[0].usn, tags[0].collapsed), (1, "a::b", 3, true));
+        let preset: serde_json::Value = serde_json::from_str(&file.presets().unwrap()[0].json).unwrap();
+        assert_eq!(preset["new"]["initialFactor"], wanted_ease, "{version} {ease}");
+    }
+}
+
 #[test]
 fn what_runs_code_or_is_no_collection_is_refused() {
     let cases = [
@@ -118,7 +140,7 @@ fn what_runs_code_or_is_no_collection_is_refused() {
         ("UPDATE col SET ver = 10;", "TooOld"),
         ("UPDATE col SET ver = 12;", "TooNew"),
         ("UPDATE col SET ver = 14;", "Unfinished"),
-        ("UPDATE col SET ver = 17;", "Unfinished"),
+        ("UPDATE col SET ver = 17;", "NotACollection"),
         ("UPDATE col SET ver = 19;", "TooNew"),
         ("UPDATE col SET ver = 'x';", "TooOld"),
         ("ALTER TABLE cards RENAME COLUMN left TO other;", "Damaged"),

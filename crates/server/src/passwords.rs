@@ -1,4 +1,5 @@
-//! Hashing and checking passwords: argon2id for new ones, Django's `pbkdf2_sha256` for those that came from the original.
+//! Hashing and checking passwords: argon2id for new ones, Django's `pbkdf2_sha256` for those that came from the original, and the plain
+//! SHA-256 of `ankisyncd`. The first login replaces the last two.
 //!
 //! A hash costs some 20 MB and 50 ms on purpose, so it runs on a blocking thread, and only a few at a time.
 
@@ -6,6 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Version};
 use base64::Engine as _;
+use sha2::Digest;
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -72,6 +74,10 @@ impl Passwords {
         self.in_turn(move || {
             let exists = stored.is_some();
             let verdict = verify_now(password.as_bytes(), stored.as_deref().unwrap_or(&decoy));
+            if verdict == Verdict::Wrong && stored.as_ref().is_some_and(|stored| stored.starts_with(ANKISYNCD)) {
+                // In the same time as for all others.
+                verify_now(password.as_bytes(), &decoy);
+            }
             Ok(if exists { verdict } else { Verdict::Wrong })
         })
         .await
@@ -108,6 +114,9 @@ fn verify_now(password: &[u8], stored: &str) -> Verdict {
     if let Some(django) = stored.strip_prefix("pbkdf2_sha256$") {
         return if django_matches(password, django) == Some(true) { Verdict::RightButOutdated } else { Verdict::Wrong };
     }
+    if let Some(ankisyncd) = stored.strip_prefix(ANKISYNCD) {
+        return if ankisyncd_matches(password, ankisyncd) == Some(true) { Verdict::RightButOutdated } else { Verdict::Wrong };
+    }
     // Everything else, such as Django's `!…` for "no password", does not parse and so is wrong.
     let Ok(hash) = PasswordHash::new(stored) else { return Verdict::Wrong };
     if argon2().verify_password(password, &hash).is_err() {
@@ -132,12 +141,56 @@ fn django_matches(password: &[u8], stored: &str) -> Option<bool> {
     (parts.next().is_none() && want.len() == got.len()).then(|| got.as_slice().ct_eq(&want).into())
 }
 
+/// The form in which a hash of `ankisyncd` is stored here: this, the hash, `$`, and the name that was hashed with it.
+const ANKISYNCD: &str = "ankisyncd$";
+
+/// What to store of a user of `ankisyncd`. None when it is no hash of its kind: 64 hexadecimal digits of SHA-256, 16 of the salt.
+pub fn from_ankisyncd(username: &str, hash: &str) -> Option<String> {
+    (hash.len() == 80 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then(|| format!("{ANKISYNCD}{hash}${username}"))
+}
+
+fn ankisyncd_matches(password: &[u8], stored: &str) -> Option<bool> {
+    let (hash, username) = stored.split_once('$')?;
+    let (want, salt) = hash.split_at_checked(64)?;
+    let got = sha2::Sha256::new().chain_update(username).chain_update(password).chain_update(salt).finalize();
+    Some(hex::encode(got).as_bytes().ct_eq(want.to_ascii_lowercase().as_bytes()).into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Made with Django's algorithm, by Python's hashlib: `pbkdf2_hmac("sha256", b"correct horse", b"saltsaltsalt", 1000)`.
     const FROM_DJANGO: &str = "pbkdf2_sha256$1000$saltsaltsalt$F7o7+5VTVzFAO998X6s3AHrDsJVdMiIlgndIMe19NvY=";
+
+    /// Made by `ankisyncctl adduser` of January 2021.
+    const FROM_ANKISYNCD: [(&str, &str); 2] = [
+        ("ann", "61bec7c3060e5e57518d0d9fb145f8411ea59746f659127e99e1b4ad40a475fd20b0d95ffd09b862"),
+        ("bob", "29cc958711d169f4e5a83f14286c42367f614da62f45ab7469f83d32932f306e6ebbf35b0e3cc73d"),
+    ];
+
+    #[tokio::test]
+    async fn hashes_of_ankisyncd() -> Result<(), PasswordError> {
+        let passwords = Passwords::new()?;
+        let [ann, bob] = FROM_ANKISYNCD.map(|(name, hash)| from_ankisyncd(name, hash));
+        let other_name = from_ankisyncd("Ann", FROM_ANKISYNCD[0].1);
+        for (stored, password, want) in [
+            (&ann, "correct horse", Verdict::RightButOutdated),
+            (&ann, "correct horse ", Verdict::Wrong),
+            (&ann, "", Verdict::Wrong),
+            (&bob, "bobs pässword", Verdict::RightButOutdated),
+            (&other_name, "correct horse", Verdict::Wrong),
+            (&Some("ankisyncd$".into()), "", Verdict::Wrong),
+            (&Some("ankisyncd$00$".into()), "", Verdict::Wrong),
+        ] {
+            assert!(stored.is_some());
+            assert_eq!(passwords.verify(password.into(), stored.clone()).await?, want, "{stored:?} {password}");
+        }
+        for no_hash in ["", "00", &"x".repeat(80), &"0".repeat(81)] {
+            assert_eq!(from_ankisyncd("ann", no_hash), None);
+        }
+        Ok(())
+    }
 
     #[tokio::test]
     async fn a_hash_fits_its_password_alone() -> Result<(), PasswordError> {

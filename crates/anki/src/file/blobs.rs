@@ -105,6 +105,16 @@ pub(super) fn read_preset(row: &Row<Vec<u8>>) -> Result<Preset, SchemaError> {
     Ok(Preset { extra: extra.store(), ..schema11::any_preset(object)? })
 }
 
+/// A preset of schema 15, in which 250 stood for an ease of 2.5, or for new ones by mistake 2.5.
+pub(super) fn read_preset_15(row: &Row<Vec<u8>>) -> Result<Preset, SchemaError> {
+    let mut config = decode::<PresetConfig>("config", &row.blobs)?;
+    config.initial_ease /= 100.0;
+    if config.initial_ease <= 1.3 {
+        config.initial_ease = 2.5;
+    }
+    read_preset(&Row { id: row.id, name: row.name.clone(), mtime: row.mtime, usn: row.usn, blobs: config.encode_to_vec() })
+}
+
 pub(super) fn write_preset(model: &Preset) -> Result<Row<Vec<u8>>, SchemaError> {
     let typed = preset::read(&mut parse(&model.json)?)?;
     let extra = Extra::load(model.extra.as_deref());

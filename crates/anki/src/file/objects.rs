@@ -94,7 +94,8 @@ impl CollectionFile {
             })?,
             Schema::V18 => {
                 let rows = self.rows_18("deck_config", "config", &mut repairs, |cells| cells.bytes(4))?;
-                rows.iter().map(|row| blobs::read_preset(row).map_err(object_error("preset", row.id))).collect::<Result<_, _>>()?
+                let read = if self.version() == 15 { blobs::read_preset_15 } else { blobs::read_preset };
+                rows.iter().map(|row| read(row).map_err(object_error("preset", row.id))).collect::<Result<_, _>>()?
             }
         };
         let presets = self.settle("preset", presets, &mut repairs)?.0;

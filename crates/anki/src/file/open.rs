@@ -17,6 +17,7 @@ pub struct CollectionFile {
     bytes: u64,
     limits: Limits,
     schema: Schema,
+    version: i64,
     stamps: Stamps,
     repairs: Mutex<Repairs>,
 }
@@ -60,13 +61,14 @@ impl CollectionFile {
         }
         let schema = match version {
             11 => Schema::V11,
-            18 => Schema::V18,
+            // Clients finish such a file, but the community's server left them like this; see the readers for what differs.
+            15..=18 => Schema::V18,
             ..11 => return Err(FileError::TooOld { version }),
-            14..=17 => return Err(FileError::Unfinished { version }),
+            14 => return Err(FileError::Unfinished { version }),
             _ => return Err(FileError::TooNew { version }),
         };
         inspect::require_tables(&connection, inspect::tables(schema))?;
-        Ok(Self { path: path.to_owned(), bytes, limits: limits.clone(), schema, stamps, repairs: Mutex::new(repairs) })
+        Ok(Self { path: path.to_owned(), bytes, limits: limits.clone(), schema, version, stamps, repairs: Mutex::new(repairs) })
     }
 
     /// Looks for damage in all tables that are read.
@@ -80,6 +82,11 @@ impl CollectionFile {
     /// The layout that the file has.
     pub fn schema(&self) -> Schema {
         self.schema
+    }
+
+    /// The number that the file itself gives for its layout.
+    pub(super) fn version(&self) -> i64 {
+        self.version
     }
 
     /// The stamps of the `col` row.

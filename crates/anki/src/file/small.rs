@@ -55,6 +55,12 @@ impl CollectionFile {
                 })
                 .collect()
             }
+            // The column came with version 17.
+            Schema::V18 if self.version() < 17 => self.collect("SELECT tag, usn FROM tags", &mut repairs, |cells| {
+                let mut name = String::new();
+                cells.text(0, &mut name)?;
+                Ok(Tag { name, usn: cells.usn(1)?, collapsed: true })
+            })?,
             Schema::V18 => self.collect("SELECT tag, usn, collapsed FROM tags", &mut repairs, |cells| {
                 let mut name = String::new();
                 cells.text(0, &mut name)?;

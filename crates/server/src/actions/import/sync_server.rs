@@ -1,10 +1,13 @@
-//! The folder of Anki's own sync server: a folder for each user with `collection.anki2`, `media.db` and the folder `media`.
+//! The folders of other sync servers: one for each user, with `collection.anki2` and media. Anki's own has `media.db` and the folder
+//! `media` beside it, and so has the later `anki-sync-server-rs`, which contains it. The community's others have the folder
+//! `collection.media` and its index `collection.media.server.db`, or at first `collection.media.db2`.
 
 use super::ImportError;
 use super::folder::MediaFolder;
 use super::media::{Entry, Source};
+use anki::ankisyncd;
 use anki::file::settle;
-use anki::media::read_server_index;
+use anki::media::{IndexedFile, read_server_index};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -32,7 +35,7 @@ pub fn users(base: &Path) -> Result<Vec<String>, ImportError> {
     names.sort();
     if names.is_empty() {
         return Err(ImportError::Refused(format!(
-            "there is no user's folder with a collection.anki2 in {}; give the folder that SYNC_BASE names",
+            "there is no user's folder with a collection.anki2 in {}; give the folder in which the users' folders are",
             base.display()
         )));
     }
@@ -56,33 +59,50 @@ impl UserFolder {
         Ok(target)
     }
 
+    /// Whether it is laid out as by Anki's own server.
+    pub fn is_of_anki(&self) -> bool {
+        self.folder.join("media.db").is_file()
+    }
+
+    /// Whether there is a collection. A user who never synced has none.
+    pub fn has_collection(&self) -> bool {
+        self.folder.join("collection.anki2").is_file()
+    }
+
     /// The usn of the media index and all files: those of the index, and those that only lie in the folder. Blocks.
     ///
     /// # Errors
     /// When the index or the folder cannot be read.
     pub fn media(&self, temporary: &Path) -> Result<(i32, Vec<Entry>), ImportError> {
-        let index = self.folder.join("media.db");
-        let (usn, entries) = if index.is_file() {
-            let (folder, copy) = copy_database(&index, temporary)?;
-            let read = read_server_index(&copy);
-            let (usn, files) = read.map_err(|e| ImportError::Refused(format!("{} cannot be read: {e}", index.display())))?;
-            drop(folder);
-            let entries = files.into_iter().map(|file| Entry {
-                member: file.name.clone(),
-                name: file.name,
-                sha1: (!file.deleted).then_some(file.sha1),
-                usn: file.usn,
-                deleted: file.deleted,
-            });
-            (usn, entries.collect::<Vec<_>>())
-        } else {
-            (0, Vec::new())
+        type Reader = fn(&Path) -> Result<(i32, Vec<IndexedFile>), String>;
+        let indexes: [(&str, Reader); 3] = [
+            ("media.db", read_server_index),
+            ("collection.media.server.db", ankisyncd::read_media_index),
+            ("collection.media.db2", ankisyncd::read_media_index),
+        ];
+        let found = indexes.iter().map(|(name, read)| (self.folder.join(name), read)).find(|(index, _)| index.is_file());
+        let (usn, entries) = match found {
+            Some((index, read)) => {
+                let (folder, copy) = copy_database(&index, temporary)?;
+                let (usn, files) = read(&copy).map_err(|e| ImportError::Refused(format!("{} cannot be read: {e}", index.display())))?;
+                drop(folder);
+                let entries = files.into_iter().map(|file| Entry {
+                    member: file.name.clone(),
+                    name: file.name,
+                    sha1: (!file.deleted).then_some(file.sha1),
+                    usn: file.usn,
+                    deleted: file.deleted,
+                });
+                (usn, entries.collect::<Vec<_>>())
+            }
+            None => (0, Vec::new()),
         };
         Ok((usn, self.media_folder().with_files(entries)?))
     }
 
     fn media_folder(&self) -> MediaFolder {
-        MediaFolder(self.folder.join("media"))
+        let of_anki = self.folder.join("media");
+        MediaFolder(if of_anki.is_dir() { of_anki } else { self.folder.join("collection.media") })
     }
 }
 
@@ -92,8 +112,11 @@ impl Source for UserFolder {
     }
 }
 
-/// Copies a database with its write-ahead log, and folds the log in.
-fn copy_database(source: &Path, temporary: &Path) -> Result<(TempDir, PathBuf), ImportError> {
+/// Copies a database with its write-ahead log, and folds the log in. Blocks.
+///
+/// # Errors
+/// When it cannot be copied, or is no database.
+pub fn copy_database(source: &Path, temporary: &Path) -> Result<(TempDir, PathBuf), ImportError> {
     let folder = tempfile::tempdir_in(temporary)?;
     let target = folder.path().join("copy");
     fs::copy(source, &target)?;

@@ -1,5 +1,6 @@
 //! `import`: collections from files and from the folders of other servers.
 
+mod ankisyncd;
 mod colpkg;
 mod djankiserv;
 mod sync_server;
@@ -22,6 +23,7 @@ use store::main_db::Account;
 pub enum Command {
     Colpkg(colpkg::Args),
     AnkiSyncServer(sync_server::Args),
+    Ankisyncd(ankisyncd::Args),
     Djankiserv(djankiserv::Args),
 }
 
@@ -35,6 +37,7 @@ pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
         match command {
             Command::Colpkg(args) => colpkg::run(&app, args).await,
             Command::AnkiSyncServer(args) => sync_server::run(&app, args).await,
+            Command::Ankisyncd(args) => ankisyncd::run(&app, args).await,
             Command::Djankiserv(args) => djankiserv::run(&app, args).await,
         }
     })

@@ -2,9 +2,9 @@
 
 use super::{ACTOR, media, tell_collection, tell_media};
 use crate::actions::accounts::NewUser;
-use crate::actions::import::media::Index;
+use crate::actions::import::media::{Entry, Index};
 use crate::actions::import::sync_server::{self, UserFolder};
-use crate::actions::import::{self, Stamping};
+use crate::actions::import::{self, ImportError, Imported, Opened, Stamping};
 use crate::actions::username::Username;
 use crate::app::App;
 use crate::cli::output;
@@ -58,19 +58,9 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
 }
 
 async fn one(app: &Arc<App>, args: &Args, user: &str, password: Option<&String>) -> anyhow::Result<()> {
-    let (folder, temporary) = (UserFolder::new(&args.folder, user), app.temporary.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let collection = folder.collection(&temporary)?;
-        let (usn, entries) = folder.media(&temporary)?;
-        Ok::<_, import::ImportError>((folder, collection, usn, entries))
-    });
-    let (folder, collection, usn, entries) = read.await??;
-    let opened = import::open(app, None, collection).await?;
-    let seen = import::look(&opened).await?;
+    let contents = Contents::read(app, UserFolder::new(&args.folder, user)).await?;
     if args.dry_run {
-        tell_collection(user, "would be taken over", &seen);
-        let files = entries.iter().filter(|entry| !entry.deleted).count();
-        output::line(&format!("{user}: {files} media files would be taken over"));
+        contents.tell(user);
         return Ok(());
     }
     let account = account(app, user, password).await?;
@@ -78,20 +68,68 @@ async fn one(app: &Arc<App>, args: &Args, user: &str, password: Option<&String>)
         let key = hex::encode(Sha1::digest(format!("{user}:{password}")));
         app.accounts.adopt_host_key(account.id, &key).await?;
     }
-    let synced = app.user.media_state(account.id).await?.is_some_and(|state| state.usn > 0);
-    if synced {
-        output::line(&format!("{user}: media is there already"));
-    } else {
-        let outcome = media(app, &account, folder, entries, Index::Keep(usn)).await?;
-        tell_media(user, &outcome);
+    contents.take_over(app, user, &account).await
+}
+
+/// What is in a user's folder.
+pub(super) struct Contents {
+    folder: UserFolder,
+    collection: Option<(Opened, Imported)>,
+    media_usn: i32,
+    media: Vec<Entry>,
+}
+
+impl Contents {
+    pub(super) async fn read(app: &Arc<App>, folder: UserFolder) -> anyhow::Result<Self> {
+        let temporary = app.temporary.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let collection = if folder.has_collection() { Some(folder.collection(&temporary)?) } else { None };
+            let (usn, entries) = folder.media(&temporary)?;
+            Ok::<_, ImportError>((folder, collection, usn, entries))
+        });
+        let (folder, collection, media_usn, media) = read.await??;
+        let collection = match collection {
+            Some(file) => {
+                let opened = import::open(app, None, file).await?;
+                let seen = import::look(&opened).await?;
+                Some((opened, seen))
+            }
+            None => None,
+        };
+        Ok(Self { folder, collection, media_usn, media })
     }
-    let imported = import::replace(app, &account, opened, Stamping::Keep).await?;
-    tell_collection(user, if imported.already_there { "is there already" } else { "taken over" }, &imported);
-    Ok(())
+
+    /// Says what would be done.
+    pub(super) fn tell(&self, user: &str) {
+        match &self.collection {
+            Some((_, seen)) => tell_collection(user, "would be taken over", seen),
+            None => output::line(&format!("{user}: would be taken over, without a collection")),
+        }
+        let files = self.media.iter().filter(|entry| !entry.deleted).count();
+        output::line(&format!("{user}: {files} media files would be taken over"));
+    }
+
+    /// Media first: what no note names yet does no harm.
+    pub(super) async fn take_over(self, app: &Arc<App>, user: &str, account: &Account) -> anyhow::Result<()> {
+        if app.user.media_state(account.id).await?.is_some_and(|state| state.usn > 0) {
+            output::line(&format!("{user}: media is there already"));
+        } else {
+            let outcome = media(app, account, self.folder, self.media, Index::Keep(self.media_usn)).await?;
+            tell_media(user, &outcome);
+        }
+        match self.collection {
+            Some((opened, _)) => {
+                let imported = import::replace(app, account, opened, Stamping::Keep).await?;
+                tell_collection(user, if imported.already_there { "is there already" } else { "taken over" }, &imported);
+            }
+            None => output::line(&format!("{user}: taken over, without a collection")),
+        }
+        Ok(())
+    }
 }
 
 /// The user's account, made if there is none.
-async fn account(app: &Arc<App>, user: &str, password: Option<&String>) -> anyhow::Result<Account> {
+pub(super) async fn account(app: &Arc<App>, user: &str, password: Option<&String>) -> anyhow::Result<Account> {
     let username = Username::new(user)?;
     if let Some(account) = app.main.account_by_username(username.key()).await? {
         return Ok(account);
