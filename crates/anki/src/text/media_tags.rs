@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2, memrchr};
 use unicode_normalization::char::is_combining_mark;
 
-use super::html::{length_ignoring_case, starts_with_ignoring_case};
+use super::html::{decode_entities, length_ignoring_case, starts_with_ignoring_case};
 
 const TAG_NAMES: [&str; 5] = ["img", "audio", "video", "object", "source"];
 const ATTRIBUTES: [&str; 2] = ["src", "data"];
@@ -37,6 +37,72 @@ pub(super) fn replace_media_tags(html: &str) -> Cow<'_, str> {
     }
     text.push_str(&html[kept_to..]);
     Cow::Owned(text)
+}
+
+/// Gives each media file that a field refers to, by a tag or by `[sound:…]`, the name that `rename` answers for it, if any. It is asked
+/// with entities decoded. None if nothing got another name.
+pub fn rename_media(field: &str, mut rename: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let tags = rename_in_tags(field, &mut rename);
+    let sounds = rename_in_sounds(tags.as_deref().unwrap_or(field), &mut rename);
+    sounds.or(tags)
+}
+
+fn rename_in_tags(html: &str, rename: &mut impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let last_end = memrchr(b'>', html.as_bytes())?;
+    let mut search = Search { html, last_end, failed: Vec::new() };
+    let mut found = Renamed { text: html, result: String::new(), kept_to: 0 };
+    let mut at = 0;
+    while let Some(start) = memchr(b'<', &html.as_bytes()[at..]).map(|offset| at + offset) {
+        at = start + 1;
+        if let Some(tag) = search.tag_at(start) {
+            found.replace(start, tag.end, tag.name, rename);
+            at = tag.end;
+        }
+    }
+    found.finish()
+}
+
+const SOUND: &str = "[sound:";
+
+fn rename_in_sounds(text: &str, rename: &mut impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let mut found = Renamed { text, result: String::new(), kept_to: 0 };
+    let mut at = 0;
+    while let Some(start) = text[at..].find(SOUND).map(|offset| at + offset) {
+        let name = start + SOUND.len();
+        // The name has at least one character, whichever it is.
+        let Some(first) = text[name..].chars().next() else { break };
+        let Some(end) = text[name + first.len_utf8()..].find(']').map(|offset| name + first.len_utf8() + offset) else { break };
+        found.replace(start, end + 1, &text[name..end], rename);
+        at = end + 1;
+    }
+    found.finish()
+}
+
+/// A text while names in it are replaced.
+struct Renamed<'a> {
+    text: &'a str,
+    result: String,
+    kept_to: usize,
+}
+
+impl Renamed<'_> {
+    /// Renames the file of a reference. As clients do, wherever the old name stands in the reference.
+    fn replace(&mut self, start: usize, end: usize, name: &str, rename: &mut impl FnMut(&str) -> Option<String>) {
+        let decoded = decode_entities(name);
+        let Some(new) = rename(&decoded) else { return };
+        let new = if matches!(decoded, Cow::Owned(_)) { htmlescape::encode_minimal(&new) } else { new };
+        self.result.push_str(&self.text[self.kept_to..start]);
+        self.result.push_str(&self.text[start..end].replace(name, &new));
+        self.kept_to = end;
+    }
+
+    fn finish(mut self) -> Option<String> {
+        if self.kept_to == 0 {
+            return None;
+        }
+        self.result.push_str(&self.text[self.kept_to..]);
+        Some(self.result)
+    }
 }
 
 /// A file name and the position after its tag.
@@ -207,12 +273,33 @@ mod tests {
     }
 
     #[test]
+    fn files_are_renamed_where_they_are_referred_to() {
+        let renamed = |text: &str| rename_media(text, |name| (name != "same.jpg").then(|| format!("{}<2>", name.to_uppercase())));
+        for (text, wanted) in [
+            ("<img src=foo.jpg>[sound:bar.mp3]<img src=same.jpg>", Some("<img src=FOO.JPG<2>>[sound:BAR.MP3<2>]<img src=same.jpg>")),
+            ("a<img alt='x.jpg' src=\"x.jpg\">b", Some("a<img alt='X.JPG<2>' src=\"X.JPG<2>\">b")),
+            ("<img src=\"a&amp;b.jpg\">", Some("<img src=\"A&amp;B.JPG&lt;2&gt;\">")),
+            ("[sound:]][sound:a\nb]", Some("[sound:]<2>][sound:A\nB<2>]")),
+            ("[sound:[sound:x]", Some("[sound:[SOUND:X<2>]")),
+            ("[sound:", None),
+            ("[sound:]", None),
+            ("[sound:x", None),
+            ("<img src=same.jpg>", None),
+            ("foo.jpg <img>", None),
+            ("", None),
+        ] {
+            assert_eq!(renamed(text).as_deref(), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
     fn hostile_text_takes_linear_time() {
         for unit in ["<img '> <img src=x> '", "<img ", "<img src=\"", "<img src='\"", "<img '\"'\">", "src=<img x", "<img \"\" "] {
             for end in ["", ">"] {
                 let text = unit.repeat(50_000) + end;
                 let start = Instant::now();
                 replace_media_tags(&text);
+                rename_media(&text, |_| None);
                 assert!(start.elapsed() < Duration::from_secs(2), "{unit}");
             }
         }

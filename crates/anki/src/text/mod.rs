@@ -14,6 +14,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use crate::model::Note;
 
 pub use html::{decode_entities, strip_html, strip_html_keeping_media_names};
+pub use media_tags::rename_media;
 
 /// What separates the fields in a note's text.
 pub const FIELD_SEPARATOR: char = '\u{1f}';

@@ -2,6 +2,7 @@
 
 use super::tables::{CARDS, DECKS, NOTES, NOTETYPES, PRESETS};
 use super::{Collection, SET_SIZE, cards, notes, objects};
+use crate::engine::Row;
 use crate::error::Result;
 use crate::params;
 use anki::model::{Card, Deck, Note, Notetype, Preset};
@@ -24,6 +25,13 @@ impl Collection<'_> {
     pub async fn notes_after(&self, after: i64, limit: i64) -> Result<Vec<Note>> {
         let sql = format!("SELECT {} FROM {{c}}.notes WHERE id > ? ORDER BY id LIMIT ?", NOTES.column_list());
         self.query(&sql, params![after, limit]).await?.iter().map(notes::from_row).collect()
+    }
+
+    /// What tells notes with an id above `after` from others, in the order of their ids.
+    pub async fn note_identities(&self, after: i64, limit: i64) -> Result<Vec<NoteIdentity>> {
+        let sql = "SELECT id, guid, modified, mid FROM {c}.notes WHERE id > ? ORDER BY id LIMIT ?";
+        let identity = |row: &Row| Ok(NoteIdentity { id: row.int(0)?, guid: row.text(1)?, modified: row.int(2)?, notetype: row.int(3)? });
+        self.query(sql, params![after, limit]).await?.iter().map(identity).collect()
     }
 
     /// Ids of all notes.
@@ -154,6 +162,16 @@ impl Collection<'_> {
     async fn ids(&self, sql: &str, params: Vec<crate::engine::Value>) -> Result<Vec<i64>> {
         self.query(sql, params).await?.iter().map(|row| row.int(0)).collect()
     }
+}
+
+/// What an import knows a note by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteIdentity {
+    pub id: i64,
+    pub guid: String,
+    /// Seconds since the epoch.
+    pub modified: i64,
+    pub notetype: i64,
 }
 
 /// The tables whose ids are moments.

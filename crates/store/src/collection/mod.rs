@@ -19,7 +19,7 @@ pub mod statistics;
 pub mod tables;
 mod tags;
 
-pub use by_id::FreeId;
+pub use by_id::{FreeId, NoteIdentity};
 pub(crate) use cards::from_row as card_from_row;
 pub use load::{Load, LoadRows};
 pub use objects::ObjectRow;

@@ -54,6 +54,11 @@ pub struct StoredContent {
 
 pub(super) const COLUMNS: &str = "name, sha1, content_key, size, usn";
 
+const LOCK: &str = "SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE";
+
+/// Names in one statement.
+const SET_SIZE: usize = 5_000;
+
 const TABLE: Table = Table {
     name: "media",
     columns: &[
@@ -109,75 +114,51 @@ impl UserDb {
             let (tx, answers) = self
                 .db
                 .begin_with(vec![
-                    ("SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
+                    (LOCK, params![account]),
                     (&existing, params![account, names.clone()]),
                 ])
                 .await?;
-            let Some(row) = answers.first().and_then(|rows| rows.first()) else {
-                tx.rollback().await?;
-                return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
-            };
-            let mut total = state(row)?;
-            let rows = answers.get(1).map_or(&[][..], Vec::as_slice);
-            let mut files: HashMap<String, MediaFile> = HashMap::new();
-            for row in rows {
-                let file = file(row)?;
-                files.insert(file.name.clone(), file);
+            let state = answers.first().and_then(|rows| rows.first());
+            match change(&tx, account, writes, state, answers.get(1).map_or(&[][..], Vec::as_slice), now_ms).await {
+                Ok((usn, true)) => tx.commit().await.map(|()| usn),
+                Ok((usn, false)) => tx.rollback().await.map(|()| usn),
+                Err(error) => {
+                    tx.rollback().await?;
+                    Err(error)
+                }
             }
-            let mut changed = HashSet::new();
-            for write in writes {
-                let old = files.get(&write.name).filter(|file| file.size > 0);
-                let new = match (&write.content, old) {
-                    (None, None) => continue,
-                    (Some(content), Some(old)) if old.sha1 == content.sha1 => {
-                        if let Some(key) = &content.content_key {
-                            let again = MediaFile { content_key: key.clone(), ..old.clone() };
-                            files.insert(write.name.clone(), again);
-                            changed.insert(write.name.clone());
-                        }
-                        continue;
-                    }
-                    (content, _) => content.as_ref(),
-                };
-                let content_key = match new.map(|content| content.content_key.clone()) {
-                    None => String::new(),
-                    Some(Some(key)) => key,
-                    Some(None) => {
-                        tx.rollback().await?;
-                        return Err(StoreError::Busy("another device changed the same media file at the same time".into()));
-                    }
-                };
-                total.usn += 1;
-                total.files += i64::from(new.is_some()) - i64::from(old.is_some());
-                total.bytes += new.map_or(0, |content| content.size) - old.map_or(0, |old| old.size);
-                files.insert(
-                    write.name.clone(),
-                    MediaFile {
-                        name: write.name.clone(),
-                        sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
-                        content_key,
-                        size: new.map_or(0, |content| content.size),
-                        usn: total.usn,
-                    },
-                );
-                changed.insert(write.name.clone());
-            }
-            if changed.is_empty() {
-                tx.rollback().await?;
-                return Ok(total.usn);
-            }
-            let rows: Vec<Vec<Value>> = changed
-                .into_iter()
-                .filter_map(|name| files.remove(&name))
-                .map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms])
-                .collect();
-            tx.upsert("{s}", &TABLE, rows).await?;
-            let sql = "UPDATE {s}.media_state SET usn = ?, files = ?, bytes = ? WHERE account = ?";
-            tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
-            tx.commit().await?;
-            Ok(total.usn)
         })
         .await
+    }
+
+    /// Those of `names` that exist and are not deleted, as they stay until the transaction ends.
+    pub async fn lock_media_in(&self, tx: &Tx, account: i64, names: &[String]) -> Result<Vec<MediaFile>> {
+        tx.query(LOCK, params![account]).await?;
+        let sql = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND size > 0 AND name IN ??");
+        let mut files = Vec::new();
+        for part in names.chunks(SET_SIZE) {
+            for row in tx.query(&sql, params![account, part.to_vec()]).await? {
+                files.push(file(&row)?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// [`UserDb::apply_media`] as part of a transaction, which holds the collection's lock.
+    ///
+    /// # Errors
+    /// As there. The transaction is of no use then.
+    pub async fn apply_media_in(&self, tx: &Tx, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
+        let mut usn = 0;
+        for part in writes.chunks(SET_SIZE) {
+            let names: HashSet<&str> = part.iter().map(|write| write.name.as_str()).collect();
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let state = tx.query(LOCK, params![account]).await?;
+            let existing = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND name IN ??");
+            let rows = tx.query(&existing, params![account, names]).await?;
+            (usn, _) = change(tx, account, part, state.first(), &rows, now_ms).await?;
+        }
+        Ok(usn)
     }
 
     /// Writes rows with the usns that they bring, for an account whose index is being filled from elsewhere. Its usn stays 0 until
@@ -250,6 +231,71 @@ impl UserDb {
         let sql = "SELECT content_key FROM {s}.media WHERE account = ? AND content_key IN ??";
         self.db.query(sql, params![account, keys]).await?.iter().map(|row| row.text(0)).collect()
     }
+}
+
+/// Applies changes to the rows that exist of their names. Answers the usn that results, and whether anything was written.
+async fn change(
+    tx: &Tx,
+    account: i64,
+    writes: &[MediaWrite],
+    total: Option<&Row>,
+    existing: &[Row],
+    now_ms: i64,
+) -> Result<(i32, bool)> {
+    let Some(row) = total else {
+        return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
+    };
+    let mut total = state(row)?;
+    let mut files: HashMap<String, MediaFile> = HashMap::new();
+    for row in existing {
+        let file = file(row)?;
+        files.insert(file.name.clone(), file);
+    }
+    let mut changed = HashSet::new();
+    for write in writes {
+        let old = files.get(&write.name).filter(|file| file.size > 0);
+        let new = match (&write.content, old) {
+            (None, None) => continue,
+            (Some(content), Some(old)) if old.sha1 == content.sha1 => {
+                if let Some(key) = &content.content_key {
+                    let again = MediaFile { content_key: key.clone(), ..old.clone() };
+                    files.insert(write.name.clone(), again);
+                    changed.insert(write.name.clone());
+                }
+                continue;
+            }
+            (content, _) => content.as_ref(),
+        };
+        let content_key = match new.map(|content| content.content_key.clone()) {
+            None => String::new(),
+            Some(Some(key)) => key,
+            Some(None) => return Err(StoreError::Busy("another device changed the same media file at the same time".into())),
+        };
+        total.usn += 1;
+        total.files += i64::from(new.is_some()) - i64::from(old.is_some());
+        total.bytes += new.map_or(0, |content| content.size) - old.map_or(0, |old| old.size);
+        let file = MediaFile {
+            name: write.name.clone(),
+            sha1: new.map_or_else(String::new, |content| content.sha1.clone()),
+            content_key,
+            size: new.map_or(0, |content| content.size),
+            usn: total.usn,
+        };
+        files.insert(write.name.clone(), file);
+        changed.insert(write.name.clone());
+    }
+    if changed.is_empty() {
+        return Ok((total.usn, false));
+    }
+    let rows: Vec<Vec<Value>> = changed
+        .into_iter()
+        .filter_map(|name| files.remove(&name))
+        .map(|file| params![account, file.name, file.sha1, file.content_key, file.size, file.usn, now_ms])
+        .collect();
+    tx.upsert("{s}", &TABLE, rows).await?;
+    let sql = "UPDATE {s}.media_state SET usn = ?, files = ?, bytes = ? WHERE account = ?";
+    tx.execute(sql, params![total.usn, total.files, total.bytes, account]).await?;
+    Ok((total.usn, true))
 }
 
 fn state(row: &Row) -> Result<MediaState> {
