@@ -111,13 +111,7 @@ impl UserDb {
             let names: HashSet<&str> = writes.iter().map(|write| write.name.as_str()).collect();
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             let existing = format!("SELECT {COLUMNS} FROM {{s}}.media WHERE account = ? AND name IN ??");
-            let (tx, answers) = self
-                .db
-                .begin_with(vec![
-                    (LOCK, params![account]),
-                    (&existing, params![account, names.clone()]),
-                ])
-                .await?;
+            let (tx, answers) = self.db.begin_with(vec![(LOCK, params![account]), (&existing, params![account, names.clone()])]).await?;
             let state = answers.first().and_then(|rows| rows.first());
             match change(&tx, account, writes, state, answers.get(1).map_or(&[][..], Vec::as_slice), now_ms).await {
                 Ok((usn, true)) => tx.commit().await.map(|()| usn),
@@ -234,14 +228,7 @@ impl UserDb {
 }
 
 /// Applies changes to the rows that exist of their names. Answers the usn that results, and whether anything was written.
-async fn change(
-    tx: &Tx,
-    account: i64,
-    writes: &[MediaWrite],
-    total: Option<&Row>,
-    existing: &[Row],
-    now_ms: i64,
-) -> Result<(i32, bool)> {
+async fn change(tx: &Tx, account: i64, writes: &[MediaWrite], total: Option<&Row>, existing: &[Row], now_ms: i64) -> Result<(i32, bool)> {
     let Some(row) = total else {
         return Err(StoreError::Unavailable("the account has no media row yet; logging in again makes it".into()));
     };

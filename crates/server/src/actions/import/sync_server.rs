@@ -6,7 +6,7 @@ use super::ImportError;
 use super::folder::MediaFolder;
 use super::media::{Entry, Source};
 use anki::ankisyncd;
-use anki::file::settle;
+use anki::file::{FileError, settle};
 use anki::media::{IndexedFile, read_server_index};
 use std::fs;
 use std::io::{self, Read};
@@ -128,6 +128,10 @@ pub fn copy_database(source: &Path, temporary: &Path) -> Result<(TempDir, PathBu
     if log(source).is_file() {
         fs::copy(log(source), log(&target))?;
     }
-    settle(&target)?;
+    // The words of the usual errors are for those who upload a collection.
+    settle(&target).map_err(|e| match e {
+        FileError::Damaged { detail } => ImportError::Refused(format!("{} is damaged: {detail}", source.display())),
+        other => other.into(),
+    })?;
     Ok((folder, target))
 }

@@ -148,8 +148,9 @@ fn database(args: &Args, named: Option<&PathBuf>, usual: &str) -> anyhow::Result
 
 fn read_copy<T>(file: Option<&Path>, temporary: &Path, read: fn(&Path) -> Result<Vec<T>, String>) -> anyhow::Result<Vec<T>> {
     let Some(file) = file else { return Ok(Vec::new()) };
-    let (folder, copy) = copy_database(file, temporary)?;
-    let rows = read(&copy).map_err(ImportError::Refused).with_context(|| format!("cannot read {}", file.display()))?;
+    let unreadable = || format!("cannot read {}", file.display());
+    let (folder, copy) = copy_database(file, temporary).with_context(unreadable)?;
+    let rows = read(&copy).map_err(ImportError::Refused).with_context(unreadable)?;
     drop(folder);
     Ok(rows)
 }
