@@ -279,7 +279,7 @@ mod tests {
             ("<img src=foo.jpg>[sound:bar.mp3]<img src=same.jpg>", Some("<img src=FOO.JPG<2>>[sound:BAR.MP3<2>]<img src=same.jpg>")),
             ("a<img alt='x.jpg' src=\"x.jpg\">b", Some("a<img alt='X.JPG<2>' src=\"X.JPG<2>\">b")),
             ("<img src=\"a&amp;b.jpg\">", Some("<img src=\"A&amp;B.JPG&lt;2&gt;\">")),
-            ("[sound:]][sound:a\nb]", Some("[sound:]<2>][sound:A\nB<2>]")),
+            ("[sound:]][sound:a\nb]", Some("[sound:]<2>]<2>[sound:A\nB<2>]")),
             ("[sound:[sound:x]", Some("[sound:[SOUND:X<2>]")),
             ("[sound:", None),
             ("[sound:]", None),
