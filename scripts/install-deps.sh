@@ -56,6 +56,10 @@ for program in curl openssl; do
         packages+=("$program")
     fi
 done
+# An ACME server to get certificates from, of Let's Encrypt's making. (It is a program, and no service.)
+if [[ ${1:-} == test ]] && ! command -v pebble >/dev/null; then
+    packages+=(pebble)
+fi
 # To make the Debian package, where there are such packages.
 if [[ ${1:-} == test ]] && command -v dpkg >/dev/null && ! command -v dpkg-shlibdeps >/dev/null; then
     packages+=(dpkg-dev)

@@ -44,6 +44,7 @@ step "real clients, three processes behind a proxy"
 # What could depend on a process; test-long.sh runs all of it.
 DJANKISERV_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/djankiserv E2E_SERVER=djankiserv E2E_PROCESSES=3 e2e/run.sh \
     test_several_processes.py test_sessions.py test_parallel.py test_restart.py test_media.py test_uploads.py test_conflicts.py
+E2E_PROCESSES=2 e2e/run.sh test_acme.py -k two_processes
 
 step "real clients, three processes, on MariaDB"
 # Kills at each request of a sync, and many at once. All of it in make test-long.

@@ -1,5 +1,6 @@
 //! The server: configuration, commands, and the surfaces that clients talk to.
 
+pub mod acme;
 pub mod actions;
 pub mod api;
 pub mod app;

@@ -109,14 +109,14 @@ impl Connections {
         });
         // Counted from now on, so that a handshake under way is waited for too.
         let watcher = self.graceful.watcher();
-        let Some(tls) = &self.tls else {
+        let Some(tls) = self.tls.clone() else {
             tokio::spawn(run(TokioIo::new(stream), service, watcher, peer));
             return;
         };
-        let acceptor = tls.acceptor();
         tokio::spawn(async move {
-            match tokio::time::timeout(PATIENCE_WITH_HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => run(TokioIo::new(stream), service, watcher, peer).await,
+            match tokio::time::timeout(PATIENCE_WITH_HANDSHAKE, tls.accept(stream)).await {
+                Ok(Ok(Some(stream))) => run(TokioIo::new(stream), service, watcher, peer).await,
+                Ok(Ok(None)) => tracing::debug!(%peer, "answered the handshake of an ACME authority"),
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection did not come about"),
                 Err(_) => tracing::debug!(%peer, "a handshake took too long"),
             }

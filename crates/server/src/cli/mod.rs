@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used. `check` has its own.
 
+mod acme;
 mod backup;
 mod check;
 mod collection;
@@ -68,6 +69,8 @@ enum Command {
     Doctor(doctor::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
+    Acme(acme::Command),
+    #[command(subcommand)]
     Config(config::Command),
 }
 
@@ -126,6 +129,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
             Command::Restore(args) => backup::restore(config, args).await,
             Command::Import(command) => import::run(config, command).await,
             Command::Housekeeping(args) => housekeeping::run(config, &args).await,
+            Command::Acme(command) => acme::run(&config, command).await,
             Command::Config(config::Command::Show) => {
                 config::show(&config);
                 Ok(())

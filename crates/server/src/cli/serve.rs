@@ -3,13 +3,14 @@
 use super::connections;
 use super::open::Open;
 use super::output;
+use crate::acme::Acme;
 use crate::actions::backup;
 use crate::actions::one_time_links::LinkKind;
 use crate::app::{self, App};
-use crate::config::{Config, Databases, Source};
+use crate::config::{Config, Databases, Source, TlsSource};
 use crate::housekeeping;
 use crate::http;
-use crate::http::tls::Tls;
+use crate::http::tls::{self, Served, Tls};
 use crate::metrics;
 use crate::web::setup;
 use anyhow::Context;
@@ -59,7 +60,11 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
         Some(port) => Some(bind_to(&config.listen_address, port).await?),
         None => None,
     };
-    let tls = config.tls.clone().map(Tls::load).transpose()?;
+    // Files that are of no use are told before anything is started.
+    let from_files = match &config.tls {
+        Some(TlsSource::Files(files)) => Some(files.read()?),
+        _ => None,
+    };
     let metrics = match &config.metrics_address {
         Some(address) => Some(metrics::bind(address).await?),
         None => None,
@@ -72,7 +77,7 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
         open = Open::for_server(&config) => open?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = serve(&config, args, &open, Listeners { listener, plain, metrics, tls }, signals).await;
+    let outcome = serve(&config, args, &open, Listeners { listener, plain, metrics, from_files }, signals).await;
     open.close().await;
     tracing::info!("stopped");
     outcome
@@ -103,11 +108,29 @@ struct Listeners {
     /// What leads browsers from http to https.
     plain: Option<TcpListener>,
     metrics: Option<TcpListener>,
-    tls: Option<Arc<Tls>>,
+    /// The certificate, if it comes from files.
+    from_files: Option<Served>,
+}
+
+/// What connections are made with, and who looks after it.
+enum Secure {
+    No,
+    ByFiles(Arc<Tls>),
+    ByAcme(Arc<Acme>),
+}
+
+impl Secure {
+    fn tls(&self) -> Option<Arc<Tls>> {
+        match self {
+            Self::No => None,
+            Self::ByFiles(tls) => Some(tls.clone()),
+            Self::ByAcme(acme) => Some(acme.tls()),
+        }
+    }
 }
 
 async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listeners, signals: Signals) -> anyhow::Result<()> {
-    let Listeners { listener, plain, metrics, tls } = listeners;
+    let Listeners { listener, plain, metrics, from_files } = listeners;
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
     let mut app = app.context("cannot use the data folder")?;
@@ -115,6 +138,11 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
         app.answer_import_after = Duration::from_millis(ms);
     }
     let app = Arc::new(app);
+    let secure = match (&config.tls, from_files) {
+        (Some(TlsSource::Acme(settings)), _) => Secure::ByAcme(Acme::start(&app, settings.clone()).await?),
+        (_, Some(served)) => Secure::ByFiles(Tls::new(served, None)),
+        _ => Secure::No,
+    };
     let housekeeping = tokio::spawn(housekeeping::run(app.clone()));
     let backups = tokio::spawn(backup::schedule::run(app.clone()));
     let set_up = match open.accounts.any().await? {
@@ -128,22 +156,37 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
         tracing::info!(address = %metrics.local_addr()?, "metrics at /metrics");
         side_tasks.spawn(metrics::serve(metrics, app.clone()));
     }
-    if let Some(tls) = &tls {
-        side_tasks.spawn(tls.clone().watch());
+    match (&secure, &config.tls) {
+        (Secure::ByAcme(acme), _) => drop(side_tasks.spawn(acme.clone().run())),
+        (Secure::ByFiles(tls), Some(TlsSource::Files(files))) => drop(side_tasks.spawn(tls::watch(files.clone(), tls.clone()))),
+        _ => {}
     }
     if let Some(plain) = plain {
         tracing::info!(address = %plain.local_addr()?, "plain http leads to https");
-        let router = http::plain::router(address.port());
+        let https_port = public_port(config).unwrap_or(address.port());
+        let router = match &secure {
+            Secure::ByAcme(_) => http::plain::router_with_challenges(https_port, app.main.clone(), app.clock.clone()),
+            _ => http::plain::router(https_port),
+        };
         side_tasks.spawn(connections::serve(plain, router, None, std::future::pending(), std::future::pending()));
     }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
-    connections::serve(listener, app::router(app), tls, next(), next()).await;
+    connections::serve(listener, app::router(app), secure.tls(), next(), next()).await;
     housekeeping.abort();
     backups.abort();
     side_tasks.shutdown().await;
+    if let Secure::ByAcme(acme) = secure {
+        acme.leave().await;
+    }
     Ok(())
+}
+
+/// The port of https as others see it, which may be another one than ours: in front of a container, for example.
+fn public_port(config: &Config) -> Option<u16> {
+    let url = url::Url::parse(config.web.public_url.as_deref()?).ok()?;
+    if url.scheme() == "https" { url.port_or_known_default() } else { None }
 }
 
 async fn bind(config: &Config) -> anyhow::Result<TcpListener> {

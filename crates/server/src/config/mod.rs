@@ -12,6 +12,7 @@ mod logins;
 mod secret;
 mod settings;
 mod source;
+mod tls;
 mod web;
 
 pub use ankiconnect::{AnkiConnect, Fetching};
@@ -23,9 +24,10 @@ pub use hosts::{AllowedHosts, TrustedProxies};
 pub use logins::{Link, Logins, OidcSettings};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
+pub(crate) use tls::external_key;
+pub use tls::{Acme, Challenge, TlsSource};
 pub use web::{Mail, Web};
 
-use crate::http::tls::TlsFiles;
 use crate::media_store::MediaLocation;
 use source::Reader;
 use std::path::PathBuf;
@@ -51,7 +53,7 @@ pub struct Config {
     pub backups: Backups,
     pub log: Log,
     /// None to speak plain HTTP.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<TlsSource>,
     /// Where browsers are led to https, if TLS is used.
     pub plain_port: Option<u16>,
     /// Where metrics are served, as `address:port`.
@@ -149,10 +151,10 @@ impl Config {
         let log = read_log(r);
         let metrics_address =
             r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
-        let tls = read_tls(r);
         let plain_port = r.parsed(settings::PLAIN_PORT, "a port number from 0 to 65535, or nothing", |text| {
             if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
         });
+        let tls = tls::read(r, plain_port.flatten());
         let limits = read_limits(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
         let media = read_media(r);
@@ -226,25 +228,6 @@ fn parse_address_with_port(text: &str) -> Option<Option<String>> {
     let (address, port) = text.rsplit_once(':')?;
     let is_bare_ipv6 = address.contains(':') && !address.starts_with('[');
     (!address.is_empty() && !is_bare_ipv6 && parse_address(address).is_some() && port.parse::<u16>().is_ok()).then(|| Some(text.to_owned()))
-}
-
-/// Both files or none. None when only one is set, which the reader then knows.
-fn read_tls(r: &mut Reader) -> Option<Option<TlsFiles>> {
-    let file = |text: &str| Some(if text.is_empty() { None } else { Some(PathBuf::from(text)) });
-    let certificate = r.parsed(settings::TLS_CERT, "a file", file)?;
-    let key = r.parsed(settings::TLS_KEY, "a file", file)?;
-    match (certificate, key) {
-        (Some(certificate), Some(key)) => Some(Some(TlsFiles { certificate, key })),
-        (None, None) => Some(None),
-        (Some(_), None) => {
-            r.refuse(settings::TLS_KEY, "is not set, but DJANKISERV_TLS_CERT is; set both, or neither");
-            None
-        }
-        (None, Some(_)) => {
-            r.refuse(settings::TLS_CERT, "is not set, but DJANKISERV_TLS_KEY is; set both, or neither");
-            None
-        }
-    }
 }
 
 fn parse_origins(text: &str) -> Option<Vec<String>> {

@@ -59,6 +59,22 @@ settings! {
         "The key of that certificate. It may not have a password.";
     PLAIN_PORT = "PLAIN_PORT", default "", values "0–65535":
         "With TLS: a second port, for plain http, which leads browsers to https and tells sync clients to use it. Unset, there is none.";
+    ACME_DOMAINS = "ACME_DOMAINS", default "", values "host names separated by commas":
+        "The server gets a certificate for these names by itself, by ACME, and renews it: see [tls.md](tls.md). They must lead to it from the internet (or from where the authority is). Not together with TLS_CERT.";
+    ACME_AGREE_TERMS = "ACME_AGREE_TERMS", default "false", values "true or false":
+        "True says that you agree to the terms of the authority. Without that there are no certificates.";
+    ACME_EMAIL = "ACME_EMAIL", default "", values "a mail address":
+        "Where the authority can write to about your certificates.";
+    ACME_DIRECTORY = "ACME_DIRECTORY", default "https://acme-v02.api.letsencrypt.org/directory", values "an address":
+        "The authority: Let's Encrypt, unless another one is named. `https://acme-staging-v02.api.letsencrypt.org/directory` is its staging server, for trying: nobody trusts its certificates, and its limits are wide.";
+    ACME_CA_FILE = "ACME_CA_FILE", default "", values "a file in PEM form":
+        "Certificates to trust when talking to the authority, beside the system's: the root of an authority of your own.";
+    ACME_CHALLENGE = "ACME_CHALLENGE", default "", values "`http-01` or `tls-alpn-01`":
+        "How the authority finds out whose the names are: it asks at port 80, which must lead to PLAIN_PORT, or at port 443, which must lead to LISTEN_PORT. Unset, it is `http-01` if PLAIN_PORT is set.";
+    ACME_EAB_ID = "ACME_EAB_ID", default "", values "text":
+        "The id of an account at an authority that wants to know its customers (external account binding).";
+    ACME_EAB_KEY = "ACME_EAB_KEY", default "", values "text in base64url", secret:
+        "The key that belongs to it.";
     METRICS_ADDRESS = "METRICS_ADDRESS", default "", values "an address and port such as `127.0.0.1:9102`":
         "Where Prometheus can fetch metrics, at `/metrics`. Unset, there are none. They tell no names, but are meant for the operator: do not let the internet reach them.";
     LOG_FORMAT = "LOG_FORMAT", default "human", values "human or json":
@@ -179,6 +195,14 @@ pub const GROUPS: &[Group] = &[
             TLS_CERT,
             TLS_KEY,
             PLAIN_PORT,
+            ACME_DOMAINS,
+            ACME_AGREE_TERMS,
+            ACME_EMAIL,
+            ACME_DIRECTORY,
+            ACME_CA_FILE,
+            ACME_CHALLENGE,
+            ACME_EAB_ID,
+            ACME_EAB_KEY,
             METRICS_ADDRESS,
         ],
     },

@@ -1,10 +1,37 @@
 //! What is said on the plain-http port of a server that speaks https.
 
+use crate::clock::Clock;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use store::main_db::MainDb;
+
+/// A token of ACME has 43 letters at the authorities that we know.
+const LONGEST_TOKEN: usize = 128;
+
+/// With the answers for an authority that looks whose our names are (HTTP-01): any process can give them, as they are in the main database.
+pub fn router_with_challenges(https_port: u16, main: MainDb, clock: Clock) -> Router {
+    let answer = move |Path(token): Path<String>| challenge(main.clone(), clock.clone(), token);
+    router(https_port).route("/.well-known/acme-challenge/{token}", get(answer))
+}
+
+async fn challenge(main: MainDb, clock: Clock, token: String) -> Response {
+    let is_token = token.len() <= LONGEST_TOKEN && token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let answer = if is_token { main.challenge(&token, clock.now_ms()).await } else { Ok(None) };
+    match answer {
+        Ok(Some(answer)) => {
+            tracing::info!("an ACME authority looks whose this name is");
+            ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
+        }
+        Ok(None) => (StatusCode::NOT_FOUND, "404: nobody waits for this\n").into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "cannot look up the answer to an ACME challenge");
+            (StatusCode::SERVICE_UNAVAILABLE, "503: try again in a moment\n").into_response()
+        }
+    }
+}
 
 /// Browsers are led to https. Sync clients are not: they would follow with the wrong method and without their body, or not at all. They
 /// get a status that they show to their user.

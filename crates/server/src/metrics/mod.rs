@@ -65,3 +65,18 @@ pub static BACKUP_DONE: Gauge<0> = Gauge::new(
     [],
     "When the last backup on schedule ended well, by whichever process, in seconds since the epoch.",
 );
+/// Of the certificate that this process serves.
+pub static TLS_EXPIRY: Gauge<0> = Gauge::new(
+    "djankiserv_tls_certificate_expiry_timestamp_seconds",
+    [],
+    "When the certificate expires that this process serves, in seconds since the epoch; 0 while there is none.",
+);
+/// Certificates that this process has ordered.
+pub static ACME_ORDERS: Counter<1> =
+    Counter::new("djankiserv_acme_orders_total", ["outcome"], "Certificates ordered by ACME: done, failed.");
+/// Of whichever process.
+pub static ACME_FAILED: Gauge<0> = Gauge::new(
+    "djankiserv_acme_last_failure_timestamp_seconds",
+    [],
+    "When the last try to get a certificate failed, by whichever process, in seconds since the epoch; 0 if one has succeeded since.",
+);

@@ -35,6 +35,9 @@ pub(super) async fn page(app: &App, remembered: &Remembered) -> String {
     super::REMOVED.write(&mut page);
     super::BACKUPS.write(&mut page);
     super::BACKUP_DONE.write(&mut page);
+    super::TLS_EXPIRY.write(&mut page);
+    super::ACME_ORDERS.write(&mut page);
+    super::ACME_FAILED.write(&mut page);
     transfers(app, &mut page);
     pools(&[("main", app.main.pool_use()), ("user", app.user.pool_use())], &mut page);
     totals(remembered.get(app).await, &mut page);

@@ -6,6 +6,7 @@
 mod api;
 mod breaking;
 mod browser;
+mod certificates;
 mod check;
 mod contents;
 mod databases;

@@ -51,15 +51,34 @@ impl MainDb {
 
     /// Notes that a duty which began at `began` is done, unless it has gone to somebody else.
     pub async fn duty_succeeded(&self, name: &str, holder: &str, began: i64, now_ms: i64) -> Result<()> {
-        let sql = "UPDATE {s}.duties SET holder = '', held_until = 0, began = ?, succeeded = ?, failed = NULL, problem = '' \
+        let sql = "UPDATE {s}.duties SET holder = '', held_until = 0, began = ?, succeeded = ?, failed = NULL, failures = 0, problem = '' \
                    WHERE name = ? AND holder = ?";
         self.db.execute(sql, params![began, now_ms, name, holder]).await.map(drop)
     }
 
     /// Notes that a duty could not be done, unless it has gone to somebody else.
     pub async fn duty_failed(&self, name: &str, holder: &str, problem: &str, now_ms: i64) -> Result<()> {
-        let sql = "UPDATE {s}.duties SET holder = '', held_until = 0, failed = ?, problem = ? WHERE name = ? AND holder = ?";
+        let sql = "UPDATE {s}.duties SET holder = '', held_until = 0, failed = ?, failures = failures + 1, problem = ? \
+                   WHERE name = ? AND holder = ?";
         self.db.execute(sql, params![now_ms, problem, name, holder]).await.map(drop)
+    }
+
+    /// Gives back a duty that has not been begun, for whoever looks next.
+    pub async fn leave_duty(&self, name: &str, holder: &str) -> Result<()> {
+        let sql = "UPDATE {s}.duties SET holder = '', held_until = 0 WHERE name = ? AND holder = ?";
+        self.db.execute(sql, params![name, holder]).await.map(drop)
+    }
+
+    /// How often a duty has failed since it last succeeded.
+    pub async fn duty_failures(&self, name: &str) -> Result<u32> {
+        let row = self.db.query_opt("SELECT failures FROM {s}.duties WHERE name = ?", params![name]).await?;
+        Ok(row.map(|row| row.int(0)).transpose()?.map_or(0, |failures| u32::try_from(failures).unwrap_or(u32::MAX)))
+    }
+
+    /// Forgets that a duty has failed, so that it need not wait.
+    pub async fn forget_failures(&self, name: &str) -> Result<()> {
+        let sql = "UPDATE {s}.duties SET failed = NULL, failures = 0, problem = '' WHERE name = ?";
+        self.db.execute(sql, params![name]).await.map(drop)
     }
 
     /// How a duty stands. None if nobody has ever taken it.

@@ -5,8 +5,14 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] =
-    &[Step { sql: FIRST }, Step { sql: PAGES }, Step { sql: IDENTITIES }, Step { sql: DUTIES }, Step { sql: EMAIL_KEYS }];
+pub(super) const STEPS: &[Step] = &[
+    Step { sql: FIRST },
+    Step { sql: PAGES },
+    Step { sql: IDENTITIES },
+    Step { sql: DUTIES },
+    Step { sql: EMAIL_KEYS },
+    Step { sql: CERTIFICATES },
+];
 
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
@@ -129,4 +135,29 @@ CREATE TABLE IF NOT EXISTS {s}.duties (
 const EMAIL_KEYS: &str = "
 ALTER TABLE {s}.accounts ADD COLUMN IF NOT EXISTS email_key KEY_T NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS accounts_email_key ON {s}.accounts (email_key);
+";
+
+/// Certificates by ACME.
+const CERTIFICATES: &str = "
+ALTER TABLE {s}.duties ADD COLUMN IF NOT EXISTS failures BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE IF NOT EXISTS {s}.certificates (
+    subject KEY_T PRIMARY KEY,
+    chain TEXT_T NOT NULL,
+    private_key TEXT_T NOT NULL,
+    not_before BIGINT NOT NULL,
+    not_after BIGINT NOT NULL,
+    renew_at BIGINT NOT NULL,
+    obtained BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {s}.acme_accounts (
+    authority KEY_T PRIMARY KEY,
+    credentials TEXT_T NOT NULL,
+    created BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {s}.acme_challenges (
+    token KEY_T PRIMARY KEY,
+    name KEY_T NOT NULL,
+    answer TEXT_T NOT NULL,
+    expires BIGINT NOT NULL
+);
 ";

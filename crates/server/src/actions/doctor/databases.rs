@@ -1,6 +1,6 @@
 //! Both databases, external or embedded.
 
-use super::{Level, Observation, Options, backups};
+use super::{Level, Observation, Options, backups, certificate};
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
@@ -22,6 +22,7 @@ pub(super) async fn look(
         Databases::External { main, user } => {
             both(main, user, options, clock, say).await?;
             say(backups::GROUP, backups::look(config, main, clock).await);
+            say(certificate::GROUP, certificate::by_acme(config, main, clock).await);
             Ok(())
         }
         Databases::Embedded => embedded(config, options, clock, say).await,
@@ -47,6 +48,7 @@ async fn embedded(config: &Config, options: &Options, clock: &Clock, say: &mut i
             };
             let outcome = both(&to, &to, options, clock, &mut say).await;
             say(backups::GROUP, backups::look(config, &to, clock).await);
+            say(certificate::GROUP, certificate::by_acme(config, &to, clock).await);
             embedded.stop().await;
             outcome
         }

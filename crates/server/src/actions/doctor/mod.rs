@@ -3,13 +3,14 @@
 
 mod address;
 mod backups;
+mod certificate;
 mod data_folder;
 mod databases;
 mod machine;
 mod tls;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, TlsSource};
 pub use store::engine::examine::{Level, Observation};
 
 /// What to look at.
@@ -40,6 +41,9 @@ pub async fn examine(config: &Config, options: &Options, clock: &Clock, report: 
     say("Configuration", configuration(config));
     say("Machine", machine::look());
     say("Data folder", data_folder::look(config, clock));
+    if let Some(TlsSource::Files(files)) = &config.tls {
+        say(certificate::GROUP, certificate::of_files(files, clock));
+    }
     databases::look(config, options, clock, &mut say).await?;
     if let Some(url) = &options.url {
         say(&format!("Address {}", address::shown(url)), address::look(url, options).await);
@@ -62,7 +66,7 @@ fn configuration(config: &Config) -> Vec<Observation> {
     }
     if reachable && config.trusted_proxies.is_empty() && config.tls.is_none() {
         let found = format!("the server listens on {} and trusts no proxy", config.listen_address);
-        let advice = "on the internet, passwords must not travel without TLS: set DJANKISERV_TLS_CERT, or put a reverse proxy before it and name it in DJANKISERV_TRUSTED_PROXIES";
+        let advice = "on the internet, passwords must not travel without TLS: set DJANKISERV_ACME_DOMAINS or DJANKISERV_TLS_CERT, or put a reverse proxy before it and name it in DJANKISERV_TRUSTED_PROXIES";
         say.push(Observation::new("listen_address", Level::Note, found, advice));
     }
     say
