@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 
-from paths import HERE, LEGACY, client_python
+from paths import HERE, age, client_python
 
 
 class ClientError(Exception):
@@ -28,7 +28,7 @@ class ClientProcess:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("SYNC_", "PYTHON"))}
         env["PYTHONPATH"] = str(HERE)
         env["PYTHONDONTWRITEBYTECODE"] = "1"
-        if version in LEGACY:
+        if age(version) < age("2.1.57"):
             env["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
             # The method name is appended as it is, hence the final slashes.
             env["SYNC_ENDPOINT"] = base + "sync/"

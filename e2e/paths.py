@@ -8,15 +8,22 @@ HERE = Path(__file__).resolve().parent
 REPO = HERE.parent
 TEST_DIR = Path(os.environ.get("DJANKISERV_TEST_DIR", REPO / "target" / "e2e"))
 
-# Newest first. A client is added by adding its requirement file.
+
+def age(version):
+    """Versions in the order of their release: `age("2.1.66") < age("23.10.1")`."""
+    return tuple(int(part) for part in version.split("."))
+
+
+# Newest first. A client is added by adding its requirement file; E2E_CLIENTS names others to run with instead.
 VERSIONS = sorted(
-    (p.stem for p in (HERE / "clients").glob("*.txt") if p.stem != "run"),
-    key=lambda v: tuple(int(part) for part in v.split(".")) if not v.startswith("2.1.") else (0, int(v[4:])),
+    os.environ.get("E2E_CLIENTS", "").split()
+    or (p.stem for p in (HERE / "clients").glob("*.txt") if p.stem != "run"),
+    key=age,
     reverse=True,
 )
 NEWEST = VERSIONS[0]
 # Sync protocol 11 came with 2.1.57; older ones send multipart forms.
-LEGACY = [v for v in VERSIONS if v.startswith("2.1.") and int(v[4:]) < 57]
+LEGACY = [v for v in VERSIONS if age(v) < age("2.1.57")]
 MODERN = [v for v in VERSIONS if v not in LEGACY]
 
 

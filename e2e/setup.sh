@@ -41,6 +41,16 @@ for file in "$here"/clients/*.txt; do
     name=$(basename "$file" .txt)
     [[ $name == run ]] || make_env "anki-$name" "$file"
 done
+# Clients without a file of their own get the packages of the next older one that has one.
+for version in ${E2E_CLIENTS:-}; do
+    [[ -f $here/clients/$version.txt ]] && continue
+    like=$(cd "$here/clients" && { ls ./*.txt | sed 's|^./||; s|\.txt$||' | grep -v run; echo "$version"; } |
+        sort -V | grep -B1 -xF "$version" | head -1)
+    requirements=$(mktemp)
+    { sed -E "s/^anki==.*/anki==$version/" "$here/clients/$like.txt"; echo "decorator"; } | sort -u >"$requirements"
+    make_env "anki-$version" "$requirements"
+    rm "$requirements"
+done
 
 # The provider that test_web_oidc.py logs in with runs on Node.
 if command -v npm >/dev/null; then

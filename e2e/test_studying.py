@@ -7,10 +7,10 @@ import time
 import pytest
 
 from flows import settle, settle_and_compare, sync, two_devices
-from paths import NEWEST, VERSIONS
+from paths import NEWEST, VERSIONS, age
 
-WITH_CUSTOM_DATA = [v for v in VERSIONS if v != "2.1.49"]
-WITH_FSRS = [v for v in VERSIONS if not v.startswith("2.1.")]
+WITH_CUSTOM_DATA = [v for v in VERSIONS if age(v) >= age("2.1.55")]
+WITH_FSRS = [v for v in VERSIONS if age(v) >= age("23.10")]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

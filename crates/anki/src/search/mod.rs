@@ -1,6 +1,6 @@
 //! Anki's search language: [`parse`] reads a search, [`resolve`] turns it into conditions on rows.
 //!
-//! Which searches there are and what they find was found out by comparing with real clients; `e2e/test_search.py` goes on doing so.
+//! Which searches there are and what they find was found out by comparing with a real client; the server's test `searching` goes on doing so.
 
 mod card_data;
 mod check;

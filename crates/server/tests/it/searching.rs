@@ -3,7 +3,6 @@
 use crate::support::TestServer;
 use djankiserv::actions::search::{SearchFailed, search};
 use djankiserv::actions::statistics::{self, DeckCounts};
-use djankiserv::app::App;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -38,11 +37,7 @@ fn asked() -> (Vec<u8>, Asked) {
 }
 
 async fn server(collection: &[u8], now: i64) -> (TestServer, i64) {
-    server_with(collection, now, |_| {}).await
-}
-
-async fn server_with(collection: &[u8], now: i64, adapt: impl FnOnce(&mut App)) -> (TestServer, i64) {
-    let server = TestServer::with(adapt).await;
+    let server = TestServer::new().await;
     let device = server.device("searcher").await;
     assert_eq!(device.upload(collection).await, "OK");
     server.clock.set(now * 1000);
@@ -234,37 +229,4 @@ async fn decks_show_what_a_client_shows_with_earlier_schedulers() {
         assert_eq!(ours, case.decks, "case {number}, scheduler {}", case.scheduler);
     }
     server.end().await;
-}
-
-/// Times for `bench/search.py`, which sets the variables and reads what is written: for each search, milliseconds of a page and of all, and the number.
-#[tokio::test]
-#[ignore = "a measurement, for bench/search.py"]
-async fn search_speed() {
-    let file = std::fs::read(std::env::var("DJANKISERV_SEARCH_FILE").unwrap()).unwrap();
-    let searches: Vec<String> = serde_json::from_str(&std::env::var("DJANKISERV_SEARCHES").unwrap()).unwrap();
-    let times: usize = std::env::var("DJANKISERV_SEARCH_TIMES").unwrap().parse().unwrap();
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let (server, account) = server_with(&file, i64::try_from(now).unwrap(), |app| {
-        app.answer_import_after = std::time::Duration::from_secs(600);
-        std::sync::Arc::get_mut(&mut app.config).unwrap().limits.max_upload = 4 << 30;
-    })
-    .await;
-    let mut all = serde_json::Map::new();
-    for text in &searches {
-        let mut medians = Vec::new();
-        let mut count = 0;
-        for limit in [100, 1_000_000] {
-            let mut took = Vec::new();
-            for _ in 0..times {
-                let start = std::time::Instant::now();
-                let page = search(&server.app.user, &server.clock, account, text, Wanted { limit, ..by_id(Target::Cards) }).await.unwrap();
-                took.push(start.elapsed().as_secs_f64() * 1000.0);
-                count = page.ids.len();
-            }
-            took.sort_by(f64::total_cmp);
-            medians.push(took[times / 2]);
-        }
-        all.insert(text.clone(), serde_json::json!([medians[0], medians[1], count]));
-    }
-    std::fs::write(std::env::var("DJANKISERV_SEARCH_INTO").unwrap(), Value::Object(all).to_string()).unwrap();
 }

@@ -47,8 +47,12 @@ pub struct Page {
 /// Rows in the first piece that is read, and in the largest.
 const FIRST_PIECE: i64 = 500;
 const LARGEST_PIECE: i64 = 16_000;
-/// Rows that are looked at before the database is asked to find some: what is frequent has filled a page by then.
-const GLANCE: i64 = 2_000;
+/// Rows in the first piece where the database looks through whole tables for each piece.
+const FIRST_FOUND: i64 = 4_000;
+/// More results than this are read without pieces: rows come in as a stream anyhow, and each piece begins the search anew.
+const FEW: usize = 2_000;
+/// The fewest rows that are looked at before the database is asked to find some: what is frequent has filled a page by then.
+const GLANCE: usize = 2_000;
 /// The most time of one statement, and of one search.
 const STATEMENT_MS: u32 = 10_000;
 const SEARCH: Duration = Duration::from_secs(20);
@@ -121,12 +125,17 @@ impl<'a> Scan<'a> {
         let is_by_id = self.wanted.order == Order::Id || limit != usize::MAX;
         let descending = is_by_id && self.wanted.descending;
         let mut position = if is_by_id { self.wanted.after.map(|id| (id, None)) } else { None };
-        let mut piece = if self.is_exact { i64::try_from(limit).unwrap_or(LARGEST_PIECE).saturating_add(1) } else { FIRST_PIECE };
+        let is_found = self.is_found();
+        let mut piece = match i64::try_from(limit) {
+            Ok(limit) if self.is_exact => limit.saturating_add(1),
+            _ if is_found => FIRST_FOUND,
+            _ => FIRST_PIECE,
+        };
         let mut last_found = None;
         // By its estimates, a database sorts all results of a frequent word for the first few. In the first rows by id are enough of them.
-        let mut is_glance = is_by_id && limit <= FIRST_PIECE.unsigned_abs() as usize && self.can_glance();
+        let mut is_glance = is_by_id && limit <= FEW && self.can_glance();
         loop {
-            piece = piece.min(LARGEST_PIECE);
+            piece = if limit > FEW { i64::MAX } else { piece.min(LARGEST_PIECE) };
             let statement = self.statement(position, descending, piece, is_glance);
             let mut rows = pin!(self.tx.stream(&statement.text.replace("{c}", self.schema), statement.params).await?);
             let (mut count, mut has_ended) = (0, false);
@@ -156,7 +165,7 @@ impl<'a> Scan<'a> {
             if Instant::now() > self.ends {
                 return Err(StoreError::Busy("a search took too long".into()));
             }
-            piece *= 4;
+            piece = piece.saturating_mul(4);
         }
     }
 
@@ -192,12 +201,17 @@ impl<'a> Scan<'a> {
         })
     }
 
+    /// Whether the database finds rows by text, without being able to answer the search itself.
+    fn is_found(&self) -> bool {
+        !self.is_exact && superset(self.filter, "n.id").is_some()
+    }
+
     /// Whether the table whose ids are the results is one of those that are asked.
     fn can_glance(&self) -> bool {
         self.wanted.target == Target::Cards || self.notes
     }
 
-    /// `is_glance`: only among the first [`GLANCE`] rows from the position on.
+    /// `is_glance`: only among the first rows from the position on.
     fn statement(&self, position: Option<(i64, Option<i64>)>, descending: bool, piece: i64, is_glance: bool) -> Sql {
         let by_note = self.wanted.target == Target::Notes;
         let note_id = if self.notes { "n.id" } else { "c.nid" };
@@ -220,7 +234,12 @@ impl<'a> Scan<'a> {
             }
         }
         let (beyond, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
-        let first_of = |table: &str| format!("(SELECT * FROM {{c}}.{table} WHERE id {beyond} ? ORDER BY id {direction} LIMIT {GLANCE})");
+        let first_of = |table: &str| {
+            format!(
+                "(SELECT * FROM {{c}}.{table} WHERE id {beyond} ? ORDER BY id {direction} LIMIT {})",
+                GLANCE.max(self.wanted.limit.saturating_mul(3))
+            )
+        };
         let (cards, notes) = match (is_glance, by_note) {
             (false, _) => ("{c}.cards".to_owned(), "{c}.notes".to_owned()),
             (true, true) => ("{c}.cards".to_owned(), first_of("notes")),
@@ -248,7 +267,11 @@ impl<'a> Scan<'a> {
             }
             None => {}
         }
-        let order = if card == "0" || !by_note { format!("{id} {direction}") } else { format!("{id} {direction}, c.id {direction}") };
+        // A database that may read rows in their order does so even where it has to look at all of them, one after the other in two tables.
+        // By a sum it cannot, and finds rows first.
+        let sorted = if self.is_found() && !is_glance { format!("{id} + 0") } else { id.to_owned() };
+        let order =
+            if card == "0" || !by_note { format!("{sorted} {direction}") } else { format!("{sorted} {direction}, c.id {direction}") };
         let distinct = if is_distinct { "DISTINCT " } else { "" };
         params.push(piece.into());
         Sql::new(format!("SELECT {distinct}{columns} FROM {from} WHERE {}{after} ORDER BY {order} LIMIT ?", condition.text), params)
