@@ -4,8 +4,10 @@
 //! templates are called alike. Notes that the device has too, by their guid, are its own.
 
 use super::index::Decks;
+use super::merge::Days;
 use super::notes::Tags;
 use super::{Edit, Result};
+use crate::actions::search::Config;
 use crate::app::App;
 use anki::cards::CardRules;
 use anki::merge::NameTable;
@@ -40,14 +42,16 @@ pub async fn adopt(app: &App, account: i64, made_here: &Current, uploaded: Curre
     let locked = Locked { tx, state };
     let mut edit = Edit { locked, current: uploaded, now_ms, changed: false, config_changed: false, needs_one_way: false };
     let from = Collection::new(app.user.db(), &made_here.schema);
-    join(&from, &mut edit).await?;
+    let begun = made_here.stamps.created;
+    join(&from, begun, &mut edit).await?;
     edit.current.stamps.modified += 1;
     edit.locked.tx.commit().await?;
     tracing::info!(account, notes = made_here.counts.notes, "what was made before the first device synced has joined its upload");
     Ok(edit.current)
 }
 
-async fn join(from: &Collection<'_>, edit: &mut Edit) -> Result<()> {
+/// `begun` is when the collection was begun whose rows these are, in seconds.
+async fn join(from: &Collection<'_>, begun: i64, edit: &mut Edit) -> Result<()> {
     let notetypes = join_notetypes(from, edit).await?;
     join_presets(from, edit).await?;
     let decks = join_decks(from, edit).await?;
@@ -76,22 +80,43 @@ async fn join(from: &Collection<'_>, edit: &mut Edit) -> Result<()> {
     let card_ids: Vec<i64> = cards.iter().map(|card| card.id).collect();
     let taken: HashSet<i64> = edit.stored().existing_cards(&card_ids).await?.into_iter().collect();
     let mut free = edit.stored().free_id(FreeId::Cards, card_ids.iter().max().map_or(0, |id| id + 1)).await?;
+    let today = async |of: &Collection<'_>, created| {
+        let rules = Config::new(of.config().await?).day_rules(created);
+        Ok::<_, super::EditError>(rules.at(edit.now_secs()).today)
+    };
+    let days = Days { there: today(from, begun).await?, here: today(&edit.stored(), edit.created()).await? };
+    let mut new_cards = HashMap::new();
     for card in &mut cards {
-        if taken.contains(&card.id) {
+        let old = card.id;
+        if taken.contains(&old) {
             (card.id, free) = (free, free + 1);
         }
+        new_cards.insert(old, card.id);
         card.note_id = new_ids.get(&card.note_id).copied().unwrap_or(card.note_id);
         card.deck_id = decks.get(&card.deck_id).copied().unwrap_or(stock::DEFAULT_ID);
-        if card.kind == 0 {
-            card.due = (card.due + position - 1).min(i32::MAX.into());
+        let later = |due: i64| (due + position - 1).min(i32::MAX.into());
+        if card.original_deck_id != 0 {
+            card.original_deck_id = decks.get(&card.original_deck_id).copied().unwrap_or(stock::DEFAULT_ID);
+            if card.kind == 0 {
+                card.original_due = later(card.original_due);
+            }
+        } else if card.kind == 0 {
+            card.due = later(card.due);
         }
+        days.shift(card);
         card.usn = edit.usn();
+    }
+    let mut reviews = from.reviews_of_cards(&card_ids).await?;
+    for review in &mut reviews {
+        review.card_id = new_cards.get(&review.card_id).copied().unwrap_or(review.card_id);
+        review.usn = edit.usn();
     }
     tags.write_added(edit).await?;
     edit.current.counts.notes += notes.len() as i64;
     edit.current.counts.cards += cards.len() as i64;
     edit.stored().put_notes(notes).await?;
     edit.stored().put_cards(cards).await?;
+    edit.current.counts.revlog += edit.stored().add_reviews(reviews).await?.cast_signed();
     join_config(from, position, edit).await
 }
 

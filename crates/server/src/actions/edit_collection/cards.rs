@@ -155,7 +155,7 @@ pub(super) fn take_home(card: &mut Card) {
 }
 
 /// The queue that a card's kind belongs into.
-fn queue_of(card: &Card) -> i64 {
+pub(super) fn queue_of(card: &Card) -> i64 {
     match card.kind {
         0 => 0,
         2 => 2,

@@ -146,6 +146,20 @@ impl Decks {
         Ok(id)
     }
 
+    /// Adds a deck that comes from elsewhere, under this name, with the parents that it needs.
+    pub(super) fn add(&mut self, mut deck: Deck, name: &str, edit: &Edit) -> Result<i64> {
+        let name = self.spelled("deck", name)?;
+        if let Some(parent) = names::parent_deck_name(&name) {
+            self.find_or_make("deck", parent, edit)?;
+        }
+        let id = self.next_id;
+        restamp(&mut deck, &Restamp { id: Some(id), name: Some(&name), mtime: Some(edit.now_secs()), usn: Some(edit.usn()) })?;
+        self.next_id += 1;
+        self.insert(&deck);
+        self.added.push(deck);
+        Ok(id)
+    }
+
     /// Writes the decks that were made.
     pub(super) async fn write_added(&mut self, edit: &mut Edit) -> Result<()> {
         if !self.added.is_empty() {

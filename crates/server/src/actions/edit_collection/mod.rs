@@ -12,6 +12,7 @@ pub mod decks;
 mod error;
 mod fresh;
 mod index;
+pub mod merge;
 pub mod notes;
 pub mod notetypes;
 mod once;

@@ -7,6 +7,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::collections::HashMap;
 use std::io::{self, Read, Seek, Write};
+use std::path::Path;
 use std::sync::Arc;
 use store::main_db::Account;
 use store::user_db::media::{MediaFile, MediaWrite, StoredContent};
@@ -196,8 +197,7 @@ fn store(
             stored.push(Stored { entry, content: None });
             continue;
         }
-        let mut spool =
-            Spool { out: tempfile::spooled_tempfile_in(IN_MEMORY, &app.temporary), sha1: Sha1::new(), sha256: Sha256::new(), size: 0 };
+        let mut spool = Spool::new(&app.temporary);
         match source.read(&entry, &mut |content| copy(content, &mut spool, largest)) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -210,8 +210,8 @@ fn store(
             }
             Err(e) => return Err(e),
         }
-        let sha1 = hex::encode(spool.sha1.finalize());
-        if spool.size == 0 {
+        let (sha1, sha256, size, mut content) = spool.finish()?;
+        if size == 0 {
             skipped.push((entry.name, "it is empty, and clients do not sync empty files".into()));
             continue;
         }
@@ -219,30 +219,42 @@ fn store(
             skipped.push((entry.name, "its content is damaged: it is not what the list of files says".into()));
             continue;
         }
-        let is_there = known
-            .get(&entry.name)
-            .is_some_and(|file| file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(spool.size));
-        let content_key = if is_there {
-            None
-        } else {
-            spool.out.rewind()?;
-            Some(new.add(&spool.sha256.finalize().into(), &mut spool.out)?)
-        };
-        bytes += spool.size;
-        stored.push(Stored { entry, content: Some(StoredContent { sha1, content_key, size: spool.size.cast_signed() }) });
+        let is_there =
+            known.get(&entry.name).is_some_and(|file| file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(size));
+        let content_key = if is_there { None } else { Some(new.add(&sha256, &mut content)?) };
+        bytes += size;
+        stored.push(Stored { entry, content: Some(StoredContent { sha1, content_key, size: size.cast_signed() }) });
     }
     new.finish()?;
     Ok((stored, skipped))
 }
 
-struct Spool {
+/// A file's content on its way to the store, which needs to know its hash first.
+pub(super) struct Spool {
     out: tempfile::SpooledTempFile,
     sha1: Sha1,
     sha256: Sha256,
     size: u64,
 }
 
-fn copy(content: &mut dyn Read, spool: &mut Spool, largest: u64) -> io::Result<()> {
+impl Spool {
+    pub(super) fn new(temporary: &Path) -> Self {
+        let out = tempfile::spooled_tempfile_in(IN_MEMORY, temporary);
+        Self { out, sha1: Sha1::new(), sha256: Sha256::new(), size: 0 }
+    }
+
+    /// Both hashes, the number of bytes, and the content from its beginning.
+    pub(super) fn finish(mut self) -> io::Result<(String, [u8; 32], u64, tempfile::SpooledTempFile)> {
+        self.out.rewind()?;
+        Ok((hex::encode(self.sha1.finalize()), self.sha256.finalize().into(), self.size, self.out))
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+pub(super) fn copy(content: &mut dyn Read, spool: &mut Spool, largest: u64) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
     loop {
         let count = match content.read(&mut block) {

@@ -4,6 +4,7 @@
 //! `collection restore` undoes an import. Media goes first: what no note names yet does no harm, so an import that was cut off is begun
 //! anew, and files that are there already are not stored twice.
 
+pub mod apkg;
 pub mod django;
 pub mod folder;
 pub mod media;

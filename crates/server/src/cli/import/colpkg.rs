@@ -29,7 +29,7 @@ pub struct Args {
 
 pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     if args.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("apkg")) {
-        bail!("an .apkg holds single decks, which would replace the whole collection; import it in Anki, and sync");
+        bail!("an .apkg holds single decks, and is merged into a collection by `djankiserv import apkg`");
     }
     let account = app.accounts.find(&Username::new(&args.username)?).await?;
     let (path, temporary, limit) = (args.file.clone(), app.temporary.clone(), app.config.limits.max_upload);

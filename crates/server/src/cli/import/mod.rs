@@ -1,6 +1,7 @@
 //! `import`: collections from files and from the folders of other servers.
 
 mod ankisyncd;
+mod apkg;
 mod colpkg;
 mod djankiserv;
 mod sync_server;
@@ -21,6 +22,7 @@ use store::main_db::Account;
 /// Nothing is changed where they come from. What an import replaces here is kept for some days: see `djankiserv collection`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    Apkg(apkg::Args),
     Colpkg(colpkg::Args),
     AnkiSyncServer(sync_server::Args),
     Ankisyncd(ankisyncd::Args),
@@ -35,6 +37,7 @@ pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
         let app = App::new(config, open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
         let app = Arc::new(app.context("cannot use the data folder")?);
         match command {
+            Command::Apkg(args) => apkg::run(&app, args).await,
             Command::Colpkg(args) => colpkg::run(&app, args).await,
             Command::AnkiSyncServer(args) => sync_server::run(&app, args).await,
             Command::Ankisyncd(args) => ankisyncd::run(&app, args).await,
@@ -62,6 +65,26 @@ fn tell_collection(user: &str, done: &str, imported: &Imported) {
     if *repairs != Repairs::default() {
         output::line(&format!("{user}: put right: {repairs:?}"));
     }
+}
+
+/// Warns of quotas that are exceeded now. Imports by commands pass them, as the operator decides about both.
+async fn tell_quotas(app: &App, account: &Account) -> anyhow::Result<()> {
+    let user = &account.username;
+    if let Some(quota) = account.quota_media_bytes {
+        let used = app.user.media_state(account.id).await?.map_or(0, |state| state.bytes);
+        if used > quota {
+            output::line(&format!("{user}: warning: the media takes {used} bytes, and its quota is {quota}: devices can add no more"));
+        }
+    }
+    if let Some(quota) = account.quota_collection_bytes
+        && let Some(current) = app.user.state(account.id).await?.and_then(|state| state.current)
+    {
+        let used = app.user.schema_size(&current.schema).await?;
+        if used > quota {
+            output::line(&format!("{user}: warning: the collection takes {used} bytes, and its quota is {quota}: devices can add no more"));
+        }
+    }
+    Ok(())
 }
 
 fn tell_media(user: &str, outcome: &Outcome) {

@@ -162,7 +162,7 @@ impl Adding {
 }
 
 /// Whether text is brought into composed form: unless the owner has switched it off.
-pub(super) async fn normalizes(edit: &Edit) -> Result<bool> {
+pub(in super::super) async fn normalizes(edit: &Edit) -> Result<bool> {
     Ok(edit.stored().config_value("normalize_note_text").await?.is_none_or(|json| json.trim() != "false"))
 }
 

@@ -50,7 +50,7 @@ impl Fields {
 }
 
 /// A field without control characters, in composed form unless the owner has switched that off.
-fn clean(text: &str, nfc: bool) -> String {
+pub(in super::super) fn clean(text: &str, nfc: bool) -> String {
     let without = text::strip_control_characters(text).replace(FIELD_SEPARATOR, "");
     if nfc { text::normalize_nfc(&without).into_owned() } else { without }
 }

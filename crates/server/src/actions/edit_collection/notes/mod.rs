@@ -8,7 +8,9 @@ mod new_cards;
 mod note_tags;
 mod update;
 
+pub(super) use add::normalizes;
 pub(super) use delete::delete_notes;
+pub(super) use fields::clean;
 pub(super) use note_tags::{Tags, register_tags};
 pub(super) use update::add_missing_cards;
 
