@@ -57,6 +57,12 @@ pub fn file_name_time(ms: i64) -> String {
     readable_time(ms).replace(['-', ':'], "").replace(' ', "-")
 }
 
+/// A day since 1970 as a date: `2026-11-22`.
+pub fn date(day: i64) -> String {
+    let (year, month, day, _) = split(day.saturating_mul(86_400_000));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Year, month, day and the seconds of the day, in the Gregorian calendar.
 fn split(ms: i64) -> (i64, i64, i64, i64) {
     let seconds = ms.div_euclid(1000);
@@ -90,6 +96,10 @@ mod tests {
         ];
         for (ms, want) in cases {
             assert_eq!(readable_time(ms), want);
+        }
+        for (day, wanted) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (11_017, "2000-03-01"), (20_782, "2026-11-25"), (-1, "1969-12-31")]
+        {
+            assert_eq!(date(day), wanted);
         }
         assert_eq!(file_name_time(1_795_391_696_999), "20261122-235456");
     }

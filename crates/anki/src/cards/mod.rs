@@ -84,6 +84,12 @@ impl CardRules {
         &self.field_names
     }
 
+    /// Whether there can be a card with this ordinal.
+    pub fn can_have(&self, ordinal: i64) -> bool {
+        let last = if self.cloze { usize::from(LAST_CLOZE) + 1 } else { self.questions.len() };
+        usize::try_from(ordinal).is_ok_and(|ordinal| ordinal < last)
+    }
+
     /// Whether cards come from cloze deletions.
     pub fn is_cloze(&self) -> bool {
         self.cloze

@@ -2,6 +2,8 @@
 
 use crate::app::App;
 use anki::media::{check_name, name_with_hash, usable_name};
+use anki::text::normalize_nfc;
+use bytes::Bytes;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
@@ -18,8 +20,8 @@ const PAGE: usize = 5_000;
 /// Why nothing was done with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaFailed {
-    #[error("`{0}` cannot be the name of a media file")]
-    Name(String),
+    #[error("`{0}` cannot be the name of a media file{1}")]
+    Name(String, String),
     #[error("an empty file cannot be stored: devices would not sync it")]
     Empty,
     #[error("the file has more than 100 MiB")]
@@ -33,14 +35,45 @@ pub enum MediaFailed {
     Io(#[from] io::Error),
 }
 
-/// Stores a file and answers the name that it got: the wanted one without what devices cannot have in a name. If another file has that
-/// name, it is replaced, or the new one gets its hash into the name.
+/// Under which name a file is to be stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// Exactly this one, in place of the file that has it.
+    Exactly(&'a str),
+    /// This one without what devices cannot have in a name. If another file has it, that one is replaced, or the new one gets its hash
+    /// into the name.
+    Like { name: &'a str, replace: bool },
+}
+
+/// A name that devices take as it is, without renaming the file on arrival.
+///
+/// # Errors
+/// [`MediaFailed::Name`].
+pub fn checked_name(name: &str) -> Result<String, MediaFailed> {
+    let name = normalize_nfc(name).into_owned();
+    let wrong = |reason: &str| Err(MediaFailed::Name(short(&name), format!(": {reason}")));
+    if let Err(reason) = check_name(&name) {
+        return wrong(&reason.to_string());
+    }
+    if name.len() > 120 {
+        return wrong("clients take at most 120 bytes");
+    }
+    if name.contains(['[', ']', '<', '>', ':', '"', '?', '*', '^', '|']) || name.ends_with(' ') || name.ends_with('.') {
+        return wrong("clients would rename it");
+    }
+    Ok(name)
+}
+
+/// Stores a file, and answers it as the index has it, with the name that it got.
 ///
 /// # Errors
 /// [`MediaFailed`].
-pub async fn put(app: &Arc<App>, owner: &Account, wanted: &str, content: Vec<u8>, replace: bool) -> Result<String, MediaFailed> {
+pub async fn put(app: &Arc<App>, owner: &Account, wanted: Wanted<'_>, content: Bytes) -> Result<MediaFile, MediaFailed> {
     let account = owner.id;
-    let mut name = usable_name(wanted).ok_or_else(|| MediaFailed::Name(wanted.chars().take(100).collect()))?;
+    let mut name = match wanted {
+        Wanted::Exactly(name) => checked_name(name)?,
+        Wanted::Like { name, .. } => usable_name(name).ok_or_else(|| MediaFailed::Name(short(name), String::new()))?,
+    };
     if content.is_empty() {
         return Err(MediaFailed::Empty);
     }
@@ -49,7 +82,7 @@ pub async fn put(app: &Arc<App>, owner: &Account, wanted: &str, content: Vec<u8>
     }
     let sha1 = hex::encode(Sha1::digest(&content));
     let mut known = find(app, account, &name).await?;
-    if !replace && known.as_ref().is_some_and(|file| file.sha1 != sha1) {
+    if matches!(wanted, Wanted::Like { replace: false, .. }) && known.as_ref().is_some_and(|file| file.sha1 != sha1) {
         name = name_with_hash(&name, &sha1);
         known = find(app, account, &name).await?;
     }
@@ -67,7 +100,20 @@ pub async fn put(app: &Arc<App>, owner: &Account, wanted: &str, content: Vec<u8>
     };
     let write = MediaWrite { name: name.clone(), content: Some(StoredContent { sha1, content_key, size }) };
     apply(app, account, &[write]).await?;
-    Ok(name)
+    let file = find(app, account, &name).await?;
+    file.ok_or_else(|| StoreError::Busy("the file was deleted at the same moment".into()).into())
+}
+
+/// A file of this name. None if there is none.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(app: &App, account: i64, name: &str) -> Result<Option<MediaFile>, StoreError> {
+    let name = normalize_nfc(name).into_owned();
+    if check_name(&name).is_err() {
+        return Ok(None);
+    }
+    Ok(app.user.media_files(account, &[name]).await?.into_iter().next())
 }
 
 /// The content of a file. None if there is none of that name.
@@ -104,20 +150,18 @@ pub async fn list(app: &App, account: i64) -> Result<Vec<MediaFile>, StoreError>
     Ok(files)
 }
 
-/// Deletes files. Those that do not exist are passed over.
+/// Deletes files, and answers how many of them there were.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn delete(app: &App, account: i64, names: &[String]) -> Result<(), StoreError> {
-    let writes: Vec<MediaWrite> = names.iter().map(|name| MediaWrite { name: name.clone(), content: None }).collect();
-    apply(app, account, &writes).await
-}
-
-async fn find(app: &App, account: i64, name: &str) -> Result<Option<MediaFile>, StoreError> {
-    if check_name(name).is_err() {
-        return Ok(None);
+pub async fn delete(app: &App, account: i64, names: &[String]) -> Result<usize, StoreError> {
+    let names: Vec<String> = names.iter().map(|name| normalize_nfc(name).into_owned()).collect();
+    let found = app.user.media_files(account, &names).await?;
+    let writes: Vec<MediaWrite> = found.into_iter().map(|file| MediaWrite { name: file.name, content: None }).collect();
+    if !writes.is_empty() {
+        apply(app, account, &writes).await?;
     }
-    Ok(app.user.media_files(account, &[name.to_owned()]).await?.into_iter().next())
+    Ok(writes.len())
 }
 
 /// Writes content, unless it is there already, and answers its key.
@@ -144,4 +188,8 @@ async fn apply(app: &App, account: i64, writes: &[MediaWrite]) -> Result<(), Sto
         outcome => drop(outcome?),
     }
     Ok(())
+}
+
+fn short(name: &str) -> String {
+    name.chars().take(100).collect()
 }

@@ -155,13 +155,11 @@ async fn notes_are_changed_and_deleted_with_their_cards() {
     let structural = vec![StructuralEdit::AddTemplate(NewTemplate { name: "Two".into(), question: "{{Back}}".into(), answer: "a".into() })];
     let before = device.meta().await;
     let mut notetype = UpdateNotetype {
-        notetype: NotetypeRef::Id(BASIC),
-        name: None,
         css: Some(".x {}".into()),
         templates: vec![TemplateEdit { template: "card 1".into(), answer: Some("{{Back}}!".into()), ..TemplateEdit::default() }],
         rename_fields: vec![("Front".into(), "Vorn".into())],
         structural,
-        version: None,
+        ..UpdateNotetype::of(NotetypeRef::Id(BASIC))
     };
     let stored = edit(&server.app, account, &notetype).await.unwrap();
     assert!(stored.json.contains("{{Vorn}}"));

@@ -1,8 +1,10 @@
 //! Quotas are enforced where data comes in, and never keep anybody from making it less.
 
+use crate::api::{send, token};
 use crate::media::{batch, sane, upload};
 use crate::support::{BASIC, NOW, TestServer, card_row, collection, note_row};
 use anki::file::Schema;
+use djankiserv::actions::api_tokens::Scope;
 use serde_json::json;
 use store::main_db::AccountChange;
 
@@ -68,5 +70,61 @@ async fn full_media() {
     upload(&a, &[("a.jpg", None)]).await;
     assert!(sane(&a, 1).await);
     assert_eq!(server.app.user.media_state(server.account("a").await).await.unwrap().unwrap().bytes, 100);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn programs_have_no_more_room_than_devices() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    assert_eq!(a.upload(&collection(Schema::V18, 3, NOW)).await, "OK");
+    let auth = token(&server, "a", &[Scope::Read, Scope::Write, Scope::Media]).await;
+    let call = async |method: &str, path: &str, body| send(&server, method, path, &auth, body).await;
+    let front = "long ".repeat(200);
+    let note = json!({"deck": "Default", "notetype": "Basic", "fields": {"Front": front}});
+    let id = call("POST", "/api/v2/notes", Some(note)).await.json()["id"].as_i64().unwrap();
+    let size = server.app.user.schema_size(&server.schema("a").await).await.unwrap();
+    server.limit("a", Some(size + 1000), Some(1000)).await;
+    // What is new, longer or more is refused as a whole,
+    let long = json!({"deck": "Default", "notetype": "Basic", "fields": {"Front": "long ".repeat(300)}});
+    let full = call("POST", "/api/v2/notes", Some(long.clone())).await;
+    assert_eq!((full.status, full.json()["code"].as_str()), (413, Some("quota")), "{}", full.json());
+    let preset = json!({"name": "x"});
+    assert_eq!(call("POST", "/api/v2/presets", Some(preset)).await.status, 413);
+    let longer = json!({"fields": {"Front": "longer ".repeat(400)}});
+    assert_eq!(call("PATCH", &format!("/api/v2/notes/{id}"), Some(longer)).await.status, 413);
+    let css = json!({"css": "x".repeat(2000)});
+    let notetype = call("GET", "/api/v2/notetypes", None).await.json()["items"][0]["id"].as_i64().unwrap();
+    assert_eq!(call("PATCH", &format!("/api/v2/notetypes/{notetype}"), Some(css)).await.status, 413);
+    let key = json!("x".repeat(2000));
+    assert_eq!(call("PUT", "/api/v2/collection/config/myKey", Some(key)).await.status, 413);
+    let old = json!({"deck": "Default", "notes": [{"model": "Basic", "fields": [front, ""], "tags": []}]});
+    assert_eq!(call("POST", "/djs/dapi/addNotes", Some(old)).await.status, 413);
+    let key = auth.trim_start_matches("Bearer ");
+    let anki = json!({"action": "addNote", "version": 6, "params": {"note": {"deckName": "Default", "modelName": "Basic", "fields": {"Front": format!("{front} other")}}}});
+    let answer = call("POST", &format!("/ankiconnect/{key}"), Some(anki)).await.json();
+    assert!(answer["error"].as_str().unwrap().contains("no room for more"), "{answer}");
+    // what asks, shortens, moves or deletes is not.
+    assert_eq!(call("POST", "/api/v2/notes/check", Some(json!({"notes": [long]}))).await.json()["notes"][0]["cards"], 1);
+    let cards = call("GET", &format!("/api/v2/notes/{id}"), None).await.json()["cards"].clone();
+    let suspend = json!({"cards": cards, "change": {"do": "suspend"}});
+    assert_eq!(call("POST", "/api/v2/cards/change", Some(suspend)).await.status, 200);
+    server.limit("a", Some(1), Some(1000)).await;
+    let shorter = json!({"fields": {"Front": "short"}});
+    assert_eq!(call("PATCH", &format!("/api/v2/notes/{id}"), Some(shorter)).await.status, 200);
+    assert_eq!(call("DELETE", &format!("/api/v2/notes/{id}"), None).await.status, 204);
+    assert_eq!(a.notes().await.len(), 3);
+    // Media: two doors, one room.
+    let file =
+        |bytes: usize| json!({"action": "storeMediaFile", "version": 6, "params": {"filename": "a.txt", "data": "YWFh".repeat(bytes / 3)}});
+    let store = async |bytes| call("POST", &format!("/ankiconnect/{key}"), Some(file(bytes))).await.json();
+    assert_eq!(store(600).await["result"], "a.txt");
+    assert!(store(1200).await["error"].as_str().unwrap().contains("at most"));
+    let put = call("PUT", "/api/v2/media/b.txt", Some(json!("b".repeat(600)))).await;
+    assert_eq!((put.status, put.json()["code"].as_str()), (413, Some("quota")), "{}", put.json());
+    assert_eq!(call("PUT", "/api/v2/media/b.txt", Some(json!("b".repeat(300)))).await.status, 200);
+    // In place of itself there is room.
+    assert_eq!(call("PUT", "/api/v2/media/a.txt", Some(json!("b".repeat(500)))).await.status, 200);
+    assert_eq!(call("DELETE", "/api/v2/media/a.txt", None).await.status, 204);
     server.end().await;
 }

@@ -40,7 +40,7 @@ pub async fn adopt(app: &App, account: i64, made_here: &Current, uploaded: Curre
     };
     let now_ms = app.clock.now_ms();
     let locked = Locked { tx, state };
-    let mut edit = Edit { locked, current: uploaded, now_ms, changed: false, config_changed: false, needs_one_way: false };
+    let mut edit = Edit { locked, current: uploaded, now_ms, changed: false, config_changed: false, needs_one_way: false, added: 0 };
     let from = Collection::new(app.user.db(), &made_here.schema);
     let begun = made_here.stamps.created;
     join(&from, begun, &mut edit).await?;

@@ -3,6 +3,7 @@
 //! Clients sync the configuration as a whole, and the side that was changed last wins. So such an edit stamps the collection with now.
 
 use super::{Change, Edit, Problem, Result};
+use crate::actions::quota::ROW;
 use anki::model::ConfigEntry;
 
 /// Sets keys, or removes them (None).
@@ -34,6 +35,13 @@ impl Change for SetConfig {
             edit.stored().delete_config(&gone).await?;
         }
         if !put.is_empty() {
+            let keys: Vec<String> = put.iter().map(|entry| entry.key.clone()).collect();
+            let mut old = 0;
+            for key in &keys {
+                old += edit.stored().config_value(key).await?.map_or(0, |json| ROW + key.len() + json.len());
+            }
+            let new: usize = put.iter().map(|entry| ROW + entry.key.len() + entry.json.len()).sum();
+            edit.adds(new.saturating_sub(old));
             edit.stored().put_config(put).await?;
         }
         Ok(())

@@ -167,10 +167,12 @@ impl Change for UpdateDeck {
         if object == before {
             return Ok(stored);
         }
+        let old = stored.json.len();
         let mut deck = schema11::deck(object).map_err(|e| Problem::invalid("deck", e.to_string()))?;
         deck.extra = stored.extra;
         restamp(&mut deck, &Restamp { mtime: Some(edit.now_secs()), usn: Some(edit.usn()), ..Restamp::default() })?;
         edit.changed = true;
+        edit.adds(deck.json.len().saturating_sub(old));
         edit.stored().put_decks(vec![deck.clone()]).await?;
         Ok(deck)
     }

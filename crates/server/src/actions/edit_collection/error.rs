@@ -8,6 +8,9 @@ pub enum EditError {
     /// A device syncs or uploads. Passes by itself.
     #[error("{}", in_progress(*.0))]
     InProgress(Occupied),
+    /// It would grow beyond so many bytes.
+    #[error("the collection of this account may take {} MB at most, and there is no room for more; deleting still works", .0 / 1_000_000)]
+    Full(i64),
     /// What was asked for cannot be done.
     #[error(transparent)]
     Problem(#[from] Problem),

@@ -1,6 +1,7 @@
 //! Decks and notetypes by id or name, and new ids.
 
 use super::{Edit, Problem, Result};
+use crate::actions::quota::ROW;
 use anki::model::{Deck, Notetype};
 use anki::names;
 use anki::schema11::{Restamp, restamp, stock};
@@ -164,6 +165,7 @@ impl Decks {
     pub(super) async fn write_added(&mut self, edit: &mut Edit) -> Result<()> {
         if !self.added.is_empty() {
             edit.current.counts.decks += self.added.len() as i64;
+            edit.adds(self.added.iter().map(|deck| ROW + deck.json.len()).sum());
             edit.changed = true;
             edit.stored().put_decks(std::mem::take(&mut self.added)).await?;
         }

@@ -17,12 +17,14 @@ pub mod notes;
 pub mod notetypes;
 mod once;
 pub mod presets;
+pub mod reviews;
 pub mod tags;
 
 pub use error::{EditError, Problem, Result};
 pub use index::{DeckRef, NotetypeRef};
 pub use once::{Once, OnceDone};
 
+use super::quota::{Owner, Room};
 use crate::app::App;
 use std::time::Duration;
 use store::collection::Collection;
@@ -54,6 +56,8 @@ pub struct Edit {
     changed: bool,
     config_changed: bool,
     needs_one_way: bool,
+    /// Bytes that are added, about.
+    added: usize,
 }
 
 impl Edit {
@@ -75,6 +79,11 @@ impl Edit {
         self.now_ms.div_euclid(1000)
     }
 
+    /// Counts what a quota is held against: rows that are new, and texts that became longer.
+    pub(in crate::actions) fn adds(&mut self, bytes: usize) {
+        self.added = self.added.saturating_add(bytes);
+    }
+
     /// When the collection was begun, in seconds.
     pub fn created(&self) -> i64 {
         self.current.stamps.created
@@ -84,11 +93,14 @@ impl Edit {
 /// Makes a change to an account's collection, in one transaction.
 ///
 /// # Errors
-/// [`EditError::InProgress`] when a device is syncing for longer than is waited; what the change itself refuses.
-pub async fn edit<C: Change>(app: &App, account: i64, change: &C) -> Result<C::Done> {
+/// [`EditError::InProgress`] when a device is syncing for longer than is waited; [`EditError::Full`] when there is no room for what it
+/// adds; what the change itself refuses.
+pub async fn edit<C: Change>(app: &App, owner: impl Into<Owner>, change: &C) -> Result<C::Done> {
+    let owner = owner.into();
+    let (account, room) = (owner.account, Room::of(app, owner).await?);
     let until = Instant::now() + PATIENCE;
     loop {
-        match repeat("changing a collection", || attempt(app, account, change)).await? {
+        match repeat("changing a collection", || attempt(app, account, room, change)).await? {
             Attempt::Done(done) => return Ok(done),
             Attempt::NoCollection => fresh::make(app, account).await?,
             Attempt::Occupied(occupied) if Instant::now() >= until => return Err(EditError::InProgress(occupied)),
@@ -120,7 +132,7 @@ enum Attempt<T> {
     Occupied(Occupied),
 }
 
-async fn attempt<C: Change>(app: &App, account: i64, change: &C) -> Result<Attempt<C::Done>> {
+async fn attempt<C: Change>(app: &App, account: i64, room: Room, change: &C) -> Result<Attempt<C::Done>> {
     let now_ms = app.clock.now_ms();
     let (locked, occupied) = app.user.lock_for_edit(account, now_ms - SESSION_LIVE_MS, now_ms).await?;
     if occupied != Occupied::No {
@@ -131,8 +143,12 @@ async fn attempt<C: Change>(app: &App, account: i64, change: &C) -> Result<Attem
         locked.tx.rollback().await?;
         return Ok(Attempt::NoCollection);
     };
-    let mut edit = Edit { locked, current, now_ms, changed: false, config_changed: false, needs_one_way: false };
-    let done = match change.make(&mut edit).await {
+    let mut edit = Edit { locked, current, now_ms, changed: false, config_changed: false, needs_one_way: false, added: 0 };
+    let made = match change.make(&mut edit).await {
+        Ok(done) => room.check(edit.added).map(|()| done),
+        Err(error) => Err(error),
+    };
+    let done = match made {
         Ok(done) => done,
         Err(error) => {
             edit.locked.tx.rollback().await?;

@@ -2,6 +2,7 @@
 
 use super::decks::{check_version, object};
 use super::{Change, Edit, Problem, Result};
+use crate::actions::quota::ROW;
 use anki::model::Preset;
 use anki::schema11::{self, Restamp, restamp, stock};
 use serde_json::{Map, Value};
@@ -42,6 +43,7 @@ impl Change for CreatePreset {
         restamp(&mut preset, &Restamp { id: Some(id), name: Some(name), mtime: Some(edit.now_secs()), usn: Some(edit.usn()) })?;
         edit.changed = true;
         edit.current.counts.presets += 1;
+        edit.adds(ROW + preset.json.len());
         edit.stored().put_presets(vec![preset.clone()]).await?;
         Ok(preset)
     }
@@ -59,6 +61,7 @@ impl Change for UpdatePreset {
         let mut preset = changed(&base, &self.set)?;
         restamp(&mut preset, &Restamp { id: Some(self.id), mtime: Some(edit.now_secs()), usn: Some(edit.usn()), name: None })?;
         edit.changed = true;
+        edit.adds(preset.json.len().saturating_sub(base.json.len()));
         edit.stored().put_presets(vec![preset.clone()]).await?;
         Ok(preset)
     }

@@ -1,5 +1,6 @@
 use super::super::auth::Caller;
-use super::failed::Result;
+use super::args::Args;
+use super::failed::{Result, said};
 use crate::actions::edit_collection::{self, Change};
 use crate::actions::search::{Config, search};
 use crate::app::App;
@@ -9,6 +10,8 @@ use store::collection::Collection;
 use store::collection::search::{Order, Target, Wanted};
 use store::user_db::Current;
 
+/// The parameter that consents to a one-way sync.
+pub const ONE_WAY: &str = "allowOneWaySync";
 /// Results of one search.
 const MOST_RESULTS: usize = 1_000_000;
 
@@ -16,6 +19,8 @@ const MOST_RESULTS: usize = 1_000_000;
 pub struct Context<'a> {
     pub app: &'a Arc<App>,
     pub caller: &'a Caller,
+    /// The address says that every device may be made to ask for a one-way sync.
+    pub allows_one_way_sync: bool,
 }
 
 impl Context<'_> {
@@ -33,7 +38,19 @@ impl Context<'_> {
     }
 
     pub async fn edit<C: Change>(&self, change: &C) -> Result<C::Done> {
-        Ok(edit_collection::edit(self.app, self.account(), change).await?)
+        Ok(edit_collection::edit(self.app, &self.caller.account, change).await?)
+    }
+
+    /// Refuses what makes every device ask for a one-way sync, unless the request or the address says that this is wanted.
+    pub fn needs_one_way_sync(&self, args: &Args<'_>) -> Result<()> {
+        if self.allows_one_way_sync || args.flag(ONE_WAY, false)? {
+            return Ok(());
+        }
+        Err(said(format!(
+            "{} makes every device ask for a one-way sync; if that is wanted, send `{ONE_WAY}`: true among the parameters, or put \
+             ?allow_one_way_sync=true behind the address",
+            args.spec.name
+        )))
     }
 
     /// All that a search finds, by id.

@@ -4,7 +4,7 @@ use super::args::Args;
 use super::context::Context;
 use super::failed::{Result, said};
 use super::fetch;
-use crate::actions::media_files;
+use crate::actions::media_files::{self, Wanted};
 use anki::media::usable_name;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -54,7 +54,7 @@ pub async fn put(cx: &Context<'_>, name: &str, source: Source, skip_hash: Option
     if skip_hash.is_some_and(|skip| skip == hex::encode(Md5::digest(&content))) {
         return Ok(None);
     }
-    Ok(Some(media_files::put(cx.app, &cx.caller.account, name, content, replace).await?))
+    Ok(Some(media_files::put(cx.app, &cx.caller.account, Wanted::Like { name, replace }, content.into()).await?.name))
 }
 
 pub async fn store(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {

@@ -1,12 +1,15 @@
-//! Notetypes, to change. What adds, removes or moves fields or templates makes every device need a one-way sync, here as on a desktop.
+//! Notetypes, to change. What adds, removes or moves fields or templates makes every device need a one-way sync, so it has to be asked for.
 
 use super::args::{Args, text_of, wrong};
 use super::context::Context;
 use super::failed::{Result, said};
 use super::models::{object, parts, text};
-use crate::actions::edit_collection::notetypes::{CreateNotetype, NewTemplate, StructuralEdit, TemplateEdit, UpdateNotetype};
+use crate::actions::edit_collection::notetypes::{
+    CreateNotetype, DeleteNotetype, FieldEdit, NewTemplate, StructuralEdit, TemplateEdit, UpdateNotetype,
+};
 use crate::actions::edit_collection::{Change, Edit, NotetypeRef, Problem, Result as EditResult};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// Answers the whole notetype.
 pub async fn create(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
@@ -63,23 +66,21 @@ fn new_template(template: &Map<String, Value>, default_name: &str) -> Result<New
 }
 
 fn update_of(name: &str) -> UpdateNotetype {
-    UpdateNotetype {
-        notetype: NotetypeRef::Name(name.to_owned()),
-        name: None,
-        css: None,
-        templates: Vec::new(),
-        rename_fields: Vec::new(),
-        structural: Vec::new(),
-        version: None,
-    }
+    UpdateNotetype::of(NotetypeRef::Name(name.to_owned()))
 }
 
+/// A change that devices get by a normal sync.
 async fn save(cx: &Context<'_>, update: UpdateNotetype) -> Result<Value> {
-    if !update.structural.is_empty() {
-        tracing::info!(account = %cx.caller.account.username, "AnkiConnect: changing the structure of a notetype; devices will ask for a one-way sync");
-    }
     cx.edit(&update).await?;
     Ok(Value::Null)
+}
+
+/// One after which they need a one-way sync.
+async fn structural(cx: &Context<'_>, args: &Args<'_>, change: StructuralEdit) -> Result<Value> {
+    cx.needs_one_way_sync(args)?;
+    let model = args.text("modelName")?;
+    tracing::info!(account = %cx.caller.account.username, "AnkiConnect: changing the structure of a notetype; devices will ask for a one-way sync");
+    save(cx, UpdateNotetype { structural: vec![change], ..update_of(model) }).await
 }
 
 pub async fn templates(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
@@ -122,7 +123,7 @@ pub async fn find_and_replace(cx: &Context<'_>, args: &Args<'_>) -> Result<Value
     for notetype in stored {
         let json = object(&notetype)?;
         let replaced = |text: &str, wanted: bool| (wanted && text.contains(find)).then(|| text.replace(find, replace));
-        let mut update = UpdateNotetype { notetype: NotetypeRef::Id(notetype.id), ..update_of("") };
+        let mut update = UpdateNotetype::of(NotetypeRef::Id(notetype.id));
         update.css = json.get("css").and_then(Value::as_str).and_then(|text| replaced(text, css));
         for template in parts(&json, "tmpls") {
             let (question, answer) = (replaced(text(template, "qfmt"), front), replaced(text(template, "afmt"), back));
@@ -165,19 +166,51 @@ pub async fn add_template(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let template = args.object("template")?;
     let name = text_of(template, "Name")?;
     let new = new_template(template, name)?;
-    let mut update = update_of(model);
-    if needed(&cx.notetype(model).await?.1, "tmpls", "template", name).is_ok() {
-        update.templates.push(TemplateEdit { template: new.name, rename: None, question: Some(new.question), answer: Some(new.answer) });
-    } else {
-        update.structural.push(StructuralEdit::AddTemplate(new));
+    if needed(&cx.notetype(model).await?.1, "tmpls", "template", name).is_err() {
+        return structural(cx, args, StructuralEdit::AddTemplate(new)).await;
     }
-    save(cx, update).await
+    let edit = TemplateEdit { template: new.name, rename: None, question: Some(new.question), answer: Some(new.answer) };
+    save(cx, UpdateNotetype { templates: vec![edit], ..update_of(model) }).await
 }
 
 pub async fn remove_template(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let (model, name) = (args.text("modelName")?, args.text("templateName")?);
     needed(&cx.notetype(model).await?.1, "tmpls", "template", name)?;
-    structural(cx, model, vec![StructuralEdit::RemoveTemplate { name: name.to_owned() }]).await
+    structural(cx, args, StructuralEdit::RemoveTemplate { name: name.to_owned() }).await
+}
+
+pub async fn move_template(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let (model, name) = (args.text("modelName")?, args.text("templateName")?);
+    needed(&cx.notetype(model).await?.1, "tmpls", "template", name)?;
+    structural(cx, args, StructuralEdit::MoveTemplate { name: name.to_owned(), to: position(args)? }).await
+}
+
+/// Notetypes without notes: in spite of its name that is what the add-on removes.
+pub async fn remove_unused(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    cx.needs_one_way_sync(args)?;
+    cx.edit(&RemoveUnused).await?;
+    Ok(Value::Null)
+}
+
+struct RemoveUnused;
+
+impl Change for RemoveUnused {
+    type Done = ();
+
+    async fn make(&self, edit: &mut Edit) -> EditResult<()> {
+        let used: HashSet<i64> = edit.stored().notes_by_notetype().await?.into_iter().map(|(notetype, _)| notetype).collect();
+        let mut unused: Vec<i64> = edit.stored().notetypes().await?.iter().map(|notetype| notetype.id).collect();
+        let all = unused.len();
+        unused.retain(|id| !used.contains(id));
+        // A collection always has one.
+        if unused.len() == all {
+            unused.pop();
+        }
+        for id in unused {
+            DeleteNotetype(NotetypeRef::Id(id)).make(edit).await?;
+        }
+        Ok(())
+    }
 }
 
 pub async fn rename_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
@@ -190,7 +223,7 @@ pub async fn rename_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 pub async fn move_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let (model, name) = (args.text("modelName")?, args.text("fieldName")?);
     needed(&cx.notetype(model).await?.1, "flds", "field", name)?;
-    structural(cx, model, vec![StructuralEdit::MoveField { name: name.to_owned(), to: position(args)? }]).await
+    structural(cx, args, StructuralEdit::MoveField { name: name.to_owned(), to: position(args)? }).await
 }
 
 /// One that exists is moved only.
@@ -199,8 +232,8 @@ pub async fn add_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let at = if args.value("index").is_null() { None } else { Some(position(args)?) };
     let exists = needed(&cx.notetype(model).await?.1, "flds", "field", &name).is_ok();
     match (exists, at) {
-        (false, at) => structural(cx, model, vec![StructuralEdit::AddField { name, at }]).await,
-        (true, Some(to)) => structural(cx, model, vec![StructuralEdit::MoveField { name, to }]).await,
+        (false, at) => structural(cx, args, StructuralEdit::AddField { name, at }).await,
+        (true, Some(to)) => structural(cx, args, StructuralEdit::MoveField { name, to }).await,
         (true, None) => Ok(Value::Null),
     }
 }
@@ -208,13 +241,38 @@ pub async fn add_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 pub async fn remove_field(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let (model, name) = (args.text("modelName")?, args.text("fieldName")?);
     needed(&cx.notetype(model).await?.1, "flds", "field", name)?;
-    structural(cx, model, vec![StructuralEdit::RemoveField { name: name.to_owned() }]).await
+    structural(cx, args, StructuralEdit::RemoveField { name: name.to_owned() }).await
 }
 
 fn position(args: &Args<'_>) -> Result<usize> {
     usize::try_from(args.int("index")?).map_err(|_| wrong("index", "a position from 0"))
 }
 
-async fn structural(cx: &Context<'_>, model: &str, structural: Vec<StructuralEdit>) -> Result<Value> {
-    save(cx, UpdateNotetype { structural, ..update_of(model) }).await
+async fn set_field(cx: &Context<'_>, args: &Args<'_>, change: FieldEdit) -> Result<()> {
+    let (model, field) = (args.text("modelName")?, args.text("fieldName")?);
+    needed(&cx.notetype(model).await?.1, "flds", "field", field)?;
+    let field_settings = vec![FieldEdit { field: field.to_owned(), ..change }];
+    save(cx, UpdateNotetype { field_settings, ..update_of(model) }).await.map(drop)
+}
+
+pub async fn set_font(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let font = args.value("font");
+    let font = font.as_str().ok_or_else(|| said(format!("font should be a string: {font}")))?;
+    set_field(cx, args, FieldEdit { font: Some(font.to_owned()), ..FieldEdit::default() }).await?;
+    Ok(Value::Null)
+}
+
+pub async fn set_font_size(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let size = args.value("fontSize");
+    let size = size.as_u64().ok_or_else(|| said(format!("fontSize should be an integer: {size}")))?;
+    let size = u16::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| wrong("fontSize", "from 1 to 65535"))?;
+    set_field(cx, args, FieldEdit { size: Some(size), ..FieldEdit::default() }).await?;
+    Ok(Value::Null)
+}
+
+pub async fn set_description(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let text = args.value("description");
+    let text = text.as_str().ok_or_else(|| said(format!("description should be a string: {text}")))?;
+    set_field(cx, args, FieldEdit { description: Some(text.to_owned()), ..FieldEdit::default() }).await?;
+    Ok(true.into())
 }

@@ -5,10 +5,10 @@ use super::attachments::{self, Append};
 use super::context::Context;
 use super::failed::{Result, said};
 use super::new_notes::{append, field_texts};
-use super::note_fields;
-use crate::actions::edit_collection::notes::{DeleteNotes, Fields, NoteUpdate, TagChange, UpdateNotes, WhichNotes};
+use super::note_fields::{self, Layout};
+use crate::actions::edit_collection::notes::{DeleteNotes, Fields, NoteUpdate, RetypeNote, TagChange, UpdateNotes, WhichNotes};
 use crate::actions::edit_collection::tags::ClearUnusedTags;
-use crate::actions::edit_collection::{self, Change, Edit, EditError};
+use crate::actions::edit_collection::{self, Change, Edit, EditError, NotetypeRef};
 use anki::{names, text};
 use serde_json::{Map, Value};
 
@@ -31,6 +31,31 @@ pub async fn update(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 pub async fn update_tags(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let tags = new_tags(args.value("tags"))?;
     cx.edit(&EditNote { id: args.int("note")?, fields: None, appends: Vec::new(), tags: Some(tags) }).await?;
+    Ok(Value::Null)
+}
+
+/// Tags that are not given are taken away, as in the add-on. Fields that the notetype does not have are passed over.
+pub async fn update_model(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let note = args.object("note")?;
+    let id = note.get("id").and_then(int).filter(|id| *id != 0).ok_or_else(|| said("Note ID is required"))?;
+    let name = note.get("modelName").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| said("Model name is required"))?;
+    let given = note.get("fields").and_then(Value::as_object).is_some_and(|fields| !fields.is_empty());
+    if !given {
+        return Err(said("Fields must be provided as a dictionary"));
+    }
+    let tags = note.get("tags").map_or(Ok(Vec::new()), new_tags)?;
+    let current = cx.open().await?;
+    let notetypes = cx.stored(&current).notetypes_by_name(&[name.to_owned()]).await?;
+    let notetype = note_fields::named(&notetypes, name).ok_or_else(|| said(format!("Model '{name}' not found")))?;
+    let layout = Layout::of(notetype)?;
+    let mut fields = vec![String::new(); layout.field_names().len()];
+    for (name, text) in field_texts(note)? {
+        if let Some(field) = layout.position_in_any_case(&name).and_then(|at| fields.get_mut(at)) {
+            *field = text;
+        }
+    }
+    cx.edit(&RetypeNote { note: id, notetype: NotetypeRef::Id(notetype.id), fields: Fields::InOrder(fields), tags }).await?;
     Ok(Value::Null)
 }
 

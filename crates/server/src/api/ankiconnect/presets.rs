@@ -96,6 +96,7 @@ pub async fn remove(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     if cx.preset(id).await?.is_none() {
         return Ok(false.into());
     }
+    cx.needs_one_way_sync(args)?;
     cx.edit(&DeletePreset(id)).await?;
     Ok(true.into())
 }

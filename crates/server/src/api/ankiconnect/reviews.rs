@@ -1,10 +1,12 @@
 //! Reviews, and what they tell of cards.
 
-use super::args::Args;
+use super::args::{Args, int};
 use super::context::Context;
 use super::decks::{DeckNames, needed};
 use super::failed::{Result, said};
+use crate::actions::edit_collection::reviews::AddReviews;
 use crate::actions::search::Config;
+use crate::clock;
 use anki::model::Review;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
@@ -12,6 +14,10 @@ use store::collection::search::Target;
 
 /// Reviews in one answer.
 const MOST: i64 = 200_000;
+/// Reviews in one request.
+const MOST_NEW: usize = 100_000;
+const NO_REVIEW: &str = "a review is a list of nine whole numbers: the time in milliseconds, the card, a usn, the button (0 to 4), interval, \
+    last interval, factor, milliseconds, and the kind (0 to 5)";
 /// Learning steps of more seconds than this are waited for to the second.
 const LONG_STEP: i64 = -1200;
 
@@ -22,6 +28,35 @@ pub async fn of_deck(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let reviews = stored.reviews_of_deck(deck, args.int("startID")?, MOST).await?;
     let row = |r: &Review| json!([r.id, r.card_id, r.usn, r.ease, r.interval, r.last_interval, r.factor, r.time, r.kind]);
     Ok(reviews.iter().map(row).collect())
+}
+
+/// Rows as the add-on writes them: time, card, usn, button, interval, last interval, factor, milliseconds, kind. The usn is ours.
+pub async fn insert(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
+    let rows = args.list("reviews")?;
+    if rows.len() > MOST_NEW {
+        return Err(said(format!("at most {MOST_NEW} reviews can be sent in one request")));
+    }
+    let reviews = rows.iter().enumerate().map(|(at, row)| review(row).ok_or_else(|| said(format!("reviews[{at}]: {NO_REVIEW}"))));
+    let reviews = reviews.collect::<Result<Vec<Review>>>()?;
+    if !reviews.is_empty() {
+        cx.edit(&AddReviews(reviews)).await?;
+    }
+    Ok(Value::Null)
+}
+
+fn review(row: &Value) -> Option<Review> {
+    let numbers: Vec<i64> = row.as_array()?.iter().map(int).collect::<Option<_>>()?;
+    let [id, card_id, _, ease, interval, last_interval, factor, time, kind] = *numbers.as_slice() else { return None };
+    let days = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    let fits = id > 0
+        && card_id > 0
+        && (0..=4).contains(&ease)
+        && days.contains(&interval)
+        && days.contains(&last_interval)
+        && (0..=i64::from(u32::MAX)).contains(&factor)
+        && (0..=i64::from(u32::MAX)).contains(&time)
+        && (0..=5).contains(&kind);
+    fits.then_some(Review { id, card_id, usn: 0, ease, interval, last_interval, factor, time, kind })
 }
 
 pub async fn latest(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
@@ -62,7 +97,7 @@ pub async fn by_day(cx: &Context<'_>, _: &Args<'_>) -> Result<Value> {
     let west = config.int("localOffset").or_else(|| config.int("creationOffset")).unwrap_or_default();
     let rollover = config.int("rollover").unwrap_or(4).clamp(0, 23);
     let days = stored.reviews_by_day((west * 60 + rollover * 3600) * 1000).await?;
-    Ok(days.into_iter().map(|(day, count)| json!([date(day), count])).collect())
+    Ok(days.into_iter().map(|(day, count)| json!([clock::date(day), count])).collect())
 }
 
 /// The last interval of each card, or all of them.
@@ -118,31 +153,4 @@ async fn by_card(cx: &Context<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<Revie
         by_card.entry(review.card_id).or_default().push(review);
     }
     Ok(by_card)
-}
-
-/// A day since 1970 as a date of the Gregorian calendar.
-fn date(day: i64) -> String {
-    // Years that begin in March have the odd day at their ends; eras of 400 of them are all alike.
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{of_month:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates() {
-        for (day, wanted) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (11_017, "2000-03-01"), (20_782, "2026-11-25"), (-1, "1969-12-31")]
-        {
-            assert_eq!(date(day), wanted);
-        }
-    }
 }

@@ -114,7 +114,8 @@ async fn work(app: &Arc<App>, key: Option<String>, origin: &Origin, peer: Option
         return (StatusCode::TOO_MANY_REQUESTS, axum::Json(envelope::reply(version, Err(failed)))).into_response();
     }
     let action = asked.action.clone();
-    let outcome = actions::run(&Context { app, caller: &caller }, asked).await;
+    let allows_one_way_sync = head.uri.query().is_some_and(|query| query.split('&').any(|part| part == "allow_one_way_sync=true"));
+    let outcome = actions::run(&Context { app, caller: &caller, allows_one_way_sync }, asked).await;
     if let Err(failed) = &outcome {
         let reason = if actions::exists(&action) { "refused" } else { "there is no such action" };
         tracing::debug!(account = %caller.account.username, reason, length = failed.0.len(), "AnkiConnect");

@@ -15,13 +15,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use store::StoreError;
 use store::collection::Collection;
+use store::main_db::Account;
 
 const AT_ONCE: usize = 10_000;
 /// Notes read from the database at a time.
 const PAGE: i64 = 2_000;
 
 /// `{"deck", "notes": [{"model", "fields", "tags"}]}`: one deck for all, fields by position, no check for duplicates.
-pub async fn add(app: &App, account: i64, input: &Map<String, Value>) -> Result<Value, Refusal> {
+pub async fn add(app: &App, owner: &Account, input: &Map<String, Value>) -> Result<Value, Refusal> {
     let Some(deck) = input.get("deck").and_then(Value::as_str) else {
         return Err(Refusal::fields(&[("deck", "This field is required: the name of a deck.")]));
     };
@@ -49,7 +50,7 @@ pub async fn add(app: &App, account: i64, input: &Map<String, Value>) -> Result<
             needs_first_field: false,
         });
     }
-    let added = edit_collection::edit(app, account, &AddNotes { notes: new, all_or_nothing: true, dry_run: false }).await?;
+    let added = edit_collection::edit(app, owner, &AddNotes { notes: new, all_or_nothing: true, dry_run: false }).await?;
     let ids: Vec<i64> = added.into_iter().flatten().map(|added| added.note.id).collect();
     Ok(json!({"note_ids": ids}))
 }

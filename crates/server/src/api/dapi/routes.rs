@@ -112,7 +112,7 @@ async fn work(app: &Arc<App>, endpoint: Endpoint, peer: Peer, request: Request<B
     let json_only = matches!(endpoint, Endpoint::AddNotes | Endpoint::Notes | Endpoint::DeleteNotes);
     let input = if json_only { input::read(&head.headers, body, false).await? } else { serde_json::Map::new() };
     Ok(match endpoint {
-        Endpoint::AddNotes => axum::Json(notes::add(app, account, &input).await?).into_response(),
+        Endpoint::AddNotes => axum::Json(notes::add(app, &caller.account, &input).await?).into_response(),
         Endpoint::DeleteNotes => axum::Json(notes::delete(app, account, &input).await?).into_response(),
         Endpoint::Notes => notes::list(app, account, &input).await?,
         Endpoint::Tags => axum::Json(tags(app, account).await?).into_response(),

@@ -1,6 +1,7 @@
 //! Cards.
 
 use super::collection::today;
+use super::notes::{Gone, IdsInput};
 use super::problem::{Answer, Problem};
 use super::request::{Api, Body, Page, Path, Query, at_most, cursor, ids, limit, select};
 use crate::actions::api_tokens::Scope;
@@ -9,11 +10,12 @@ use crate::actions::edit_collection::{self, DeckRef};
 use anki::model::Card;
 use axum::Json;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 /// A card.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Card)]
 pub struct CardView {
     pub id: i64,
     pub note_id: i64,
@@ -23,11 +25,9 @@ pub struct CardView {
     pub home_deck_id: Option<i64>,
     /// The template, or the cloze number minus one.
     pub ordinal: i64,
-    /// `new`, `learning`, `review` or `relearning`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// `new`, `learning`, `review`, `day_learning`, `preview`, `suspended`, `buried` or `user_buried`.
-    pub queue: &'static str,
+    pub kind: CardKind,
+    pub queue: CardQueue,
     /// New: the position. Learning: the second. Otherwise the day, counted from the collection's first.
     pub due: i64,
     /// Days.
@@ -42,7 +42,44 @@ pub struct CardView {
     pub modified: i64,
     /// The scheduler's memory, as clients store it.
     #[schema(value_type = Object)]
-    pub data: Value,
+    pub data: Map<String, Value>,
+}
+
+/// How far a card has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CardType)]
+pub enum CardKind {
+    New,
+    Learning,
+    Review,
+    Relearning,
+}
+
+/// Where a card waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CardQueue {
+    New,
+    /// For minutes.
+    Learning,
+    Review,
+    /// For days.
+    DayLearning,
+    Preview,
+    Suspended,
+    /// By the scheduler.
+    Buried,
+    /// By its owner.
+    UserBuried,
+}
+
+/// What became of cards.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangedCards {
+    pub changed: Vec<i64>,
+    /// They were like that already.
+    pub unchanged: Vec<i64>,
 }
 
 /// Which cards to list.
@@ -64,6 +101,7 @@ pub struct ListCards {
 /// What to do to cards.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"cards": [1795391697000_i64], "change": {"do": "set_due", "from_days": 3, "to_days": 7}, "skip_missing": true}))]
 pub struct CardsInput {
     /// At most 10,000.
     pub cards: Vec<i64>,
@@ -115,8 +153,8 @@ pub enum ChangeInput {
 }
 
 /// Lists cards.
-#[utoipa::path(get, path = "/api/v2/cards", tag = "cards", params(ListCards), responses((status = 200, body = Page, description = "A page of cards")))]
-pub async fn list(api: Api, Query(query): Query<ListCards>) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/cards", tag = "cards", params(ListCards), responses((status = 200, body = Page<CardView>, description = "A page of cards")))]
+pub async fn list(api: Api, Query(query): Query<ListCards>) -> Answer<Json<Page<Value>>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
     let limit = limit(query.limit)?;
@@ -129,22 +167,22 @@ pub async fn list(api: Api, Query(query): Query<ListCards>) -> Answer<Json<Page>
             (cards, next)
         }
     };
-    let mut items: Vec<Value> = cards.iter().map(view).collect();
-    select(&mut items, query.select.as_deref())?;
+    let views: Vec<CardView> = cards.iter().map(view).collect();
+    let items = select(&views, query.select.as_deref())?;
     Ok(Json(Page { items, next }))
 }
 
 /// Answers one card.
 #[utoipa::path(get, path = "/api/v2/cards/{id}", tag = "cards", params(("id" = i64, Path)), responses((status = 200, body = CardView), (status = 404, body = Problem)))]
-pub async fn get(api: Api, Path(id): Path<i64>) -> Answer<Json<Value>> {
+pub async fn get(api: Api, Path(id): Path<i64>) -> Answer<Json<CardView>> {
     let current = api.open().await?;
     let found = api.stored(&current).cards_by_id(&[id]).await?;
     found.first().map(|card| Json(view(card))).ok_or_else(|| Problem::not_found(format!("there is no card {id}")))
 }
 
 /// Moves, suspends, buries, flags or reschedules cards, all or none.
-#[utoipa::path(post, path = "/api/v2/cards/change", tag = "cards", request_body = CardsInput, responses((status = 200, description = "The `changed` and `unchanged` ids"), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn change(api: Api, Body(input): Body<CardsInput>) -> Answer<Json<Value>> {
+#[utoipa::path(post, path = "/api/v2/cards/change", tag = "cards", request_body = CardsInput, responses((status = 200, body = ChangedCards), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn change(api: Api, Body(input): Body<CardsInput>) -> Answer<Json<ChangedCards>> {
     at_most("cards", input.cards.len(), 10_000)?;
     api.needs(Scope::Write)?;
     let today = match input.change {
@@ -155,15 +193,15 @@ pub async fn change(api: Api, Body(input): Body<CardsInput>) -> Answer<Json<Valu
     let done = api.edit(&ChangeCards { cards: input.cards, change, skip_missing: input.skip_missing }).await?;
     let (changed, unchanged): (Vec<_>, Vec<_>) = done.into_iter().partition(|(_, changed)| *changed);
     let ids = |cards: Vec<(Card, bool)>| cards.into_iter().map(|(card, _)| card.id).collect::<Vec<_>>();
-    Ok(Json(json!({"changed": ids(changed), "unchanged": ids(unchanged)})))
+    Ok(Json(ChangedCards { changed: ids(changed), unchanged: ids(unchanged) }))
 }
 
 /// Deletes cards, and notes that then have none.
-#[utoipa::path(post, path = "/api/v2/cards/delete", tag = "cards", request_body = super::notes::IdsInput, responses((status = 200, description = "How many `notes` and `cards` are gone")))]
-pub async fn delete(api: Api, Body(input): Body<super::notes::IdsInput>) -> Answer<Json<Value>> {
+#[utoipa::path(post, path = "/api/v2/cards/delete", tag = "cards", request_body = IdsInput, responses((status = 200, body = Gone)))]
+pub async fn delete(api: Api, Body(input): Body<IdsInput>) -> Answer<Json<Gone>> {
     at_most("ids", input.ids.len(), 10_000)?;
     let gone = api.edit(&DeleteCards(input.ids)).await?;
-    Ok(Json(json!({"notes": gone.notes, "cards": gone.cards})))
+    Ok(Json(gone.into()))
 }
 
 fn card_change(input: &ChangeInput, today: i64) -> Answer<CardChange> {
@@ -193,28 +231,28 @@ fn card_change(input: &ChangeInput, today: i64) -> Answer<CardChange> {
 }
 
 /// A card as it is answered.
-pub fn view(card: &Card) -> Value {
-    let view = CardView {
+pub fn view(card: &Card) -> CardView {
+    CardView {
         id: card.id,
         note_id: card.note_id,
         deck_id: card.deck_id,
         home_deck_id: Some(card.original_deck_id).filter(|id| *id != 0),
         ordinal: card.ord,
         kind: match card.kind {
-            0 => "new",
-            1 => "learning",
-            2 => "review",
-            _ => "relearning",
+            0 => CardKind::New,
+            1 => CardKind::Learning,
+            2 => CardKind::Review,
+            _ => CardKind::Relearning,
         },
         queue: match card.queue {
-            0 => "new",
-            1 => "learning",
-            2 => "review",
-            3 => "day_learning",
-            4 => "preview",
-            -1 => "suspended",
-            -2 => "buried",
-            _ => "user_buried",
+            0 => CardQueue::New,
+            1 => CardQueue::Learning,
+            2 => CardQueue::Review,
+            3 => CardQueue::DayLearning,
+            4 => CardQueue::Preview,
+            -1 => CardQueue::Suspended,
+            -2 => CardQueue::Buried,
+            _ => CardQueue::UserBuried,
         },
         due: card.due,
         interval: card.interval,
@@ -223,7 +261,6 @@ pub fn view(card: &Card) -> Value {
         lapses: card.lapses,
         flag: card.flags & 7,
         modified: card.mtime,
-        data: serde_json::from_str(&card.data).unwrap_or(Value::Null),
-    };
-    serde_json::to_value(view).unwrap_or_default()
+        data: serde_json::from_str(&card.data).unwrap_or_default(),
+    }
 }

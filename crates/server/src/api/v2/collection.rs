@@ -7,35 +7,62 @@ use crate::actions::search::Config;
 use anki::model::Review;
 use axum::Json;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use store::user_db::Current;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
+
+/// A collection: counts of rows, and stamps.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Collection)]
+pub struct CollectionView {
+    pub username: String,
+    pub notes: i64,
+    pub cards: i64,
+    pub reviews: i64,
+    pub notetypes: i64,
+    pub decks: i64,
+    pub presets: i64,
+    pub media_files: i64,
+    pub media_bytes: i64,
+    /// The number of today, counted from the day on which the collection was made.
+    pub today: i64,
+    /// Seconds since the epoch.
+    pub created: i64,
+    /// Milliseconds since the epoch.
+    pub modified: i64,
+    /// Milliseconds since the epoch. Devices with another one need a one-way sync.
+    pub schema_modified: i64,
+    /// When a device synced last, or uploaded everything: milliseconds since the epoch, or 0.
+    pub last_sync: i64,
+    /// Grows with every sync.
+    pub usn: i32,
+}
 
 /// Counts and stamps.
-#[utoipa::path(get, path = "/api/v2/collection", tag = "collection", responses((status = 200, description = "Counts of rows, and stamps")))]
-pub async fn get(api: Api) -> Answer<Json<Value>> {
+#[utoipa::path(get, path = "/api/v2/collection", tag = "collection", responses((status = 200, body = CollectionView)))]
+pub async fn get(api: Api) -> Answer<Json<CollectionView>> {
     let current = api.open().await?;
     let overview = api.app.user.overviews(&[api.account()]).await?.remove(&api.account()).unwrap_or_default();
     let today = today(&api, &current).await?;
     let (stamps, counts) = (current.stamps, current.counts);
-    Ok(Json(json!({
-        "username": api.caller.account.username,
-        "notes": counts.notes,
-        "cards": counts.cards,
-        "reviews": counts.revlog,
-        "notetypes": counts.notetypes,
-        "decks": counts.decks,
-        "presets": counts.presets,
-        "media_files": overview.media_files,
-        "media_bytes": overview.media_bytes,
-        "today": today,
-        "created": stamps.created,
-        "modified": stamps.modified,
-        "schema_modified": stamps.schema_modified,
-        "last_sync": overview.last_sync,
-        "usn": stamps.usn,
-    })))
+    Ok(Json(CollectionView {
+        username: api.caller.account.username.clone(),
+        notes: counts.notes,
+        cards: counts.cards,
+        reviews: counts.revlog,
+        notetypes: counts.notetypes,
+        decks: counts.decks,
+        presets: counts.presets,
+        media_files: overview.media_files,
+        media_bytes: overview.media_bytes,
+        today,
+        created: stamps.created,
+        modified: stamps.modified,
+        schema_modified: stamps.schema_modified,
+        last_sync: overview.last_sync,
+        usn: stamps.usn,
+    }))
 }
 
 /// The number of today, counted from the day on which the collection was made, by the rules of the device that was used last.
@@ -45,7 +72,7 @@ pub(super) async fn today(api: &Api, current: &Current) -> Answer<i64> {
 }
 
 /// All keys of the configuration that clients share.
-#[utoipa::path(get, path = "/api/v2/collection/config", tag = "collection", responses((status = 200, description = "Key to value")))]
+#[utoipa::path(get, path = "/api/v2/collection/config", tag = "collection", responses((status = 200, body = std::collections::BTreeMap<String, Value>, description = "Key to value")))]
 pub async fn config(api: Api) -> Answer<Json<Map<String, Value>>> {
     let current = api.open().await?;
     let entries = api.stored(&current).config().await?.into_iter();
@@ -75,6 +102,43 @@ pub async fn delete_config(api: Api, Path(key): Path<String>) -> Answer<StatusCo
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A review.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Review)]
+pub struct ReviewView {
+    /// Milliseconds since the epoch of the answer.
+    pub id: i64,
+    /// Of a card that may be gone.
+    pub card_id: i64,
+    /// 1 (again) to 4 (easy); 0 for what was no answer.
+    pub button: i64,
+    /// Days, or seconds when negative.
+    pub interval: i64,
+    pub last_interval: i64,
+    /// In thousandths; with FSRS the difficulty.
+    pub ease: i64,
+    /// How long it took.
+    pub milliseconds: i64,
+    #[serde(rename = "type")]
+    pub kind: ReviewKind,
+}
+
+/// In which way a card was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReviewType)]
+pub enum ReviewKind {
+    Learn,
+    Review,
+    Relearn,
+    /// In a filtered deck, ahead of its time.
+    Filtered,
+    /// Changed by hand.
+    Manual,
+    /// Changed by new settings.
+    Rescheduled,
+}
+
 /// Which reviews to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -92,35 +156,34 @@ pub struct ListReviews {
 }
 
 /// Lists reviews, in the order in which they took place.
-#[utoipa::path(get, path = "/api/v2/reviews", tag = "reviews", params(ListReviews), responses((status = 200, body = Page, description = "A page of reviews")))]
-pub async fn reviews(api: Api, Query(query): Query<ListReviews>) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/reviews", tag = "reviews", params(ListReviews), responses((status = 200, body = Page<ReviewView>, description = "A page of reviews")))]
+pub async fn reviews(api: Api, Query(query): Query<ListReviews>) -> Answer<Json<Page<Value>>> {
     let current = api.open().await?;
     let limit = limit(query.limit)?;
     let after = cursor(query.cursor.as_deref())?.max(query.since.map_or(i64::MIN, |since| since.saturating_sub(1)));
     let reviews = api.stored(&current).reviews_between(after, query.until.unwrap_or(i64::MAX), limit).await?;
     let next = reviews.last().filter(|_| reviews.len() as i64 == limit).map(|review| review.id.to_string());
-    let mut items: Vec<Value> = reviews.iter().map(view).collect();
-    select(&mut items, query.select.as_deref())?;
+    let views: Vec<ReviewView> = reviews.iter().map(view).collect();
+    let items = select(&views, query.select.as_deref())?;
     Ok(Json(Page { items, next }))
 }
 
-fn view(review: &Review) -> Value {
-    let kind = match review.kind {
-        0 => "learn",
-        1 => "review",
-        2 => "relearn",
-        3 => "filtered",
-        4 => "manual",
-        _ => "rescheduled",
-    };
-    json!({
-        "id": review.id,
-        "card_id": review.card_id,
-        "button": review.ease,
-        "interval": review.interval,
-        "last_interval": review.last_interval,
-        "ease": review.factor,
-        "milliseconds": review.time,
-        "type": kind,
-    })
+fn view(review: &Review) -> ReviewView {
+    ReviewView {
+        id: review.id,
+        card_id: review.card_id,
+        button: review.ease,
+        interval: review.interval,
+        last_interval: review.last_interval,
+        ease: review.factor,
+        milliseconds: review.time,
+        kind: match review.kind {
+            0 => ReviewKind::Learn,
+            1 => ReviewKind::Review,
+            2 => ReviewKind::Relearn,
+            3 => ReviewKind::Filtered,
+            4 => ReviewKind::Manual,
+            _ => ReviewKind::Rescheduled,
+        },
+    }
 }

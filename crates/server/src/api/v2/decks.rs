@@ -1,5 +1,6 @@
 //! Decks and presets.
 
+use super::notes::Gone;
 use super::once::edit_once;
 use super::problem::{Answer, Problem};
 use super::request::{Api, Body, Page, Path, seen, versioned};
@@ -33,30 +34,57 @@ pub struct DeckPatch {
     pub settings: Option<Map<String, Value>>,
 }
 
+/// A deck.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deck)]
+pub struct DeckView {
+    pub id: i64,
+    /// With `::` between levels.
+    pub name: String,
+    pub filtered: bool,
+    /// None for a filtered deck.
+    pub preset_id: Option<i64>,
+    /// In the deck itself.
+    pub cards: i64,
+    /// Seconds since the epoch of its last change.
+    pub modified: i64,
+    /// Changes with the deck. Also sent as `ETag`.
+    pub version: String,
+    /// The object as clients sync it.
+    #[schema(value_type = Object)]
+    pub settings: Map<String, Value>,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Made {
+    pub id: i64,
+}
+
 /// Lists all decks, by name, with the number of cards in each (without those below it).
-#[utoipa::path(get, path = "/api/v2/decks", tag = "decks", responses((status = 200, body = Page, description = "All decks")))]
-pub async fn list(api: Api) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/decks", tag = "decks", responses((status = 200, body = Page<DeckView>, description = "All decks")))]
+pub async fn list(api: Api) -> Answer<Json<Page<DeckView>>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
     let cards: HashMap<i64, i64> = stored.cards_by_deck().await?.into_iter().collect();
     let mut decks = stored.decks().await?;
     decks.sort_by(|a, b| a.name.split("::").map(anki::names::fold).cmp(b.name.split("::").map(anki::names::fold)));
     let items = decks.iter().map(|deck| view(deck, cards.get(&deck.id).copied().unwrap_or_default())).collect();
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 /// Answers one deck with its settings.
-#[utoipa::path(get, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, description = "The deck"), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, body = DeckView), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let stored = api.stored(&current);
     let deck = stored.decks_by_id(&[id]).await?.pop().ok_or_else(|| Problem::not_found(format!("there is no deck {id}")))?;
     let cards = stored.cards_by_deck().await?.into_iter().find(|(deck, _)| *deck == id).map_or(0, |(_, cards)| cards);
-    Ok(versioned(&headers, &object_version(&deck.json), StatusCode::OK, view(&deck, cards)))
+    Ok(versioned(&headers, &object_version(&deck.json), StatusCode::OK, &view(&deck, cards)))
 }
 
 /// Makes a deck.
-#[utoipa::path(post, path = "/api/v2/decks", tag = "decks", request_body = DeckInput, responses((status = 201, description = "Its `id`"), (status = 409, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/decks", tag = "decks", request_body = DeckInput, responses((status = 201, body = Made), (status = 409, body = Problem)))]
 pub async fn create(api: Api, headers: HeaderMap, Body(input): Body<DeckInput>) -> Answer<Response> {
     let change = CreateDeck { name: input.name.clone(), must_be_new: true };
     let answer = edit_once(&api, &headers, "decks", &input, change, |_: &Edit, id: &i64| json!({"id": id})).await?;
@@ -72,22 +100,22 @@ pub async fn update(api: Api, Path(id): Path<i64>, headers: HeaderMap, Body(inpu
 }
 
 /// Deletes a deck with the decks below it and their cards. The default deck is emptied only.
-#[utoipa::path(delete, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, description = "How many `notes` and `cards` are gone"), (status = 404, body = Problem)))]
-pub async fn delete(api: Api, Path(id): Path<i64>) -> Answer<Json<Value>> {
+#[utoipa::path(delete, path = "/api/v2/decks/{id}", tag = "decks", params(("id" = i64, Path)), responses((status = 200, body = Gone), (status = 404, body = Problem)))]
+pub async fn delete(api: Api, Path(id): Path<i64>) -> Answer<Json<Gone>> {
     let gone = api.edit(&DeleteDecks { decks: vec![DeckRef::Id(id)], skip_missing: false }).await?;
-    Ok(Json(json!({"notes": gone.notes, "cards": gone.cards})))
+    Ok(Json(gone.into()))
 }
 
-fn view(deck: &Deck, cards: i64) -> Value {
-    let settings: Value = serde_json::from_str(&deck.json).unwrap_or_default();
-    json!({
-        "id": deck.id,
-        "name": deck.name,
-        "filtered": settings["dyn"] == 1,
-        "preset_id": settings["conf"],
-        "cards": cards,
-        "modified": deck.mtime,
-        "version": object_version(&deck.json),
-        "settings": settings,
-    })
+fn view(deck: &Deck, cards: i64) -> DeckView {
+    let settings: Map<String, Value> = serde_json::from_str(&deck.json).unwrap_or_default();
+    DeckView {
+        id: deck.id,
+        name: deck.name.clone(),
+        filtered: settings.get("dyn").is_some_and(|filtered| filtered == 1 || filtered == true),
+        preset_id: settings.get("conf").and_then(Value::as_i64),
+        cards,
+        modified: deck.mtime,
+        version: object_version(&deck.json),
+        settings,
+    }
 }

@@ -15,7 +15,7 @@ const WITH_BODY: [(&str, &str); 5] = [
     ("400", "The body is no JSON"),
     ("404", "Something that the body names does not exist"),
     ("408", "The request was not sent to its end"),
-    ("413", "Too much for one request"),
+    ("413", "Too much for one request, or for a quota"),
     ("415", "Not a form that is understood"),
 ];
 /// What is said about the others where the operation says nothing.
@@ -24,6 +24,9 @@ const KNOWN: [(&str, &str); 3] =
 
 /// Creations that know `Idempotency-Key`.
 const ONCE: [&str; 5] = ["/api/v2/notes", "/api/v2/notes/batch", "/api/v2/decks", "/api/v2/presets", "/api/v2/notetypes"];
+
+/// How the names of lists begin.
+const PAGE: &str = "Page_";
 
 pub(super) fn complete(mut description: Value) -> Value {
     let paths = description["paths"].as_object_mut().into_iter().flatten();
@@ -36,7 +39,43 @@ pub(super) fn complete(mut description: Value) -> Value {
     }
     let schemas = description["components"]["schemas"].as_object_mut().into_iter().flatten();
     schemas.for_each(|(_, schema)| name_numbers(schema));
+    name_items(&mut description);
     description
+}
+
+/// Pages refer to what they list. Where there is `select`, any key of an item may be missing: such lists are of an item's part.
+fn name_items(description: &mut Value) {
+    let operations = description["paths"].as_object().into_iter().flatten().flat_map(|(_, path)| path.as_object().into_iter().flatten());
+    let selects =
+        |operation: &Value| operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == "select");
+    let page = |operation: &Value| operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str().map(bare);
+    let in_parts: Vec<String> =
+        operations.filter(|(_, operation)| selects(operation)).filter_map(|(_, operation)| page(operation)).collect();
+    let Some(schemas) = description["components"]["schemas"].as_object_mut() else { return };
+    let pages: Vec<String> = schemas.keys().filter(|name| name.starts_with(PAGE)).cloned().collect();
+    for page in pages {
+        let Some(items) = schemas.get_mut(&page).map(|page| &mut page["properties"]["items"]["items"]) else { continue };
+        if items["type"] != "object" {
+            continue;
+        }
+        let mut name = page.trim_start_matches(PAGE).to_owned();
+        let mut schema = items.clone();
+        if in_parts.contains(&page) {
+            if let Some(schema) = schema.as_object_mut() {
+                schema.shift_remove("required");
+                schema.insert("description".into(), format!("A {}: all of it, or what `select` names.", name.to_lowercase()).into());
+            }
+            name.push_str("Part");
+        }
+        *items = json!({"$ref": format!("#/components/schemas/{name}")});
+        schemas.entry(name).or_insert(schema);
+    }
+    schemas.sort_keys();
+}
+
+/// The name of a schema that is referred to.
+fn bare(reference: &str) -> String {
+    reference.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Names of properties are texts in JSON, those that are numbers too.
@@ -79,8 +118,6 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         let is_refusal = status.starts_with(['4', '5']);
         if is_refusal && status != "416" {
             response["content"] = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
-        } else if matches!(status.as_str(), "200" | "201") && response.get("content").is_none() {
-            response["content"] = json!({"application/json": {"schema": {"type": "object"}}});
         }
     }
     responses.sort_keys();

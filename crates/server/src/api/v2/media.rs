@@ -3,18 +3,17 @@
 use super::problem::{Answer, Problem};
 use super::request::{self, Api, Page, Path, Query, limit};
 use crate::actions::api_tokens::Scope;
-use crate::actions::edit_media::{self, MediaError};
+use crate::actions::media_files::{self, MediaFailed, Wanted};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use store::user_db::media::MediaFile;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 const BLOCK: usize = 64 << 10;
 
@@ -30,9 +29,22 @@ pub struct ListMedia {
     pub limit: Option<u32>,
 }
 
+/// A file.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MediaFile)]
+pub struct MediaView {
+    pub name: String,
+    /// In bytes; 0 for a deleted one.
+    pub size: i64,
+    /// Of its content, in hexadecimal digits; empty for a deleted one.
+    pub sha1: String,
+    /// Its place in the list.
+    pub cursor: i32,
+}
+
 /// Lists files, in the order in which they were last changed.
-#[utoipa::path(get, path = "/api/v2/media", tag = "media", params(ListMedia), responses((status = 200, body = Page, description = "A page of files")))]
-pub async fn list(api: Api, Query(query): Query<ListMedia>) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/media", tag = "media", params(ListMedia), responses((status = 200, body = Page<MediaView>, description = "A page of files")))]
+pub async fn list(api: Api, Query(query): Query<ListMedia>) -> Answer<Json<Page<MediaView>>> {
     api.needs(Scope::Media)?;
     let limit = usize::try_from(limit(query.limit)?).unwrap_or(100);
     let files = api.app.user.media_changes(api.account(), query.cursor.unwrap_or(0), limit).await?;
@@ -79,12 +91,12 @@ pub async fn get(api: Api, Path(name): Path<String>, headers: HeaderMap) -> Answ
 }
 
 /// Stores a file under a name, in place of the one that is there. The body is its bytes, at most 100 MiB.
-#[utoipa::path(put, path = "/api/v2/media/{name}", tag = "media", params(("name" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, description = "The file's entry"), (status = 422, body = Problem)))]
-pub async fn put(api: Api, Path(name): Path<String>, request: Request) -> Answer<Json<Value>> {
+#[utoipa::path(put, path = "/api/v2/media/{name}", tag = "media", params(("name" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = MediaView), (status = 422, body = Problem)))]
+pub async fn put(api: Api, Path(name): Path<String>, request: Request) -> Answer<Json<MediaView>> {
     api.needs(Scope::Media)?;
-    edit_media::checked_name(&name)?;
-    let bytes = request::read(request, edit_media::LARGEST).await?;
-    let file = edit_media::put(&api.app, api.account(), &name, bytes).await?;
+    media_files::checked_name(&name)?;
+    let bytes = request::read(request, media_files::LARGEST).await?;
+    let file = media_files::put(&api.app, &api.caller.account, Wanted::Exactly(&name), bytes).await?;
     Ok(Json(view(&file)))
 }
 
@@ -92,16 +104,14 @@ pub async fn put(api: Api, Path(name): Path<String>, request: Request) -> Answer
 #[utoipa::path(delete, path = "/api/v2/media/{name}", tag = "media", params(("name" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn delete(api: Api, Path(name): Path<String>) -> Answer<StatusCode> {
     api.needs(Scope::Media)?;
-    match edit_media::delete(&api.app, api.account(), &[name]).await? {
+    match media_files::delete(&api.app, api.account(), &[name]).await? {
         0 => Err(Problem::not_found("there is no such file")),
         _ => Ok(StatusCode::NO_CONTENT),
     }
 }
 
 async fn find(api: &Api, name: &str) -> Answer<MediaFile> {
-    let name = anki::text::normalize_nfc(name).into_owned();
-    let found = api.app.user.media_files(api.account(), &[name]).await?.pop();
-    found.ok_or_else(|| Problem::not_found("there is no such file"))
+    media_files::find(&api.app, api.account(), name).await?.ok_or_else(|| Problem::not_found("there is no such file"))
 }
 
 /// So many bytes of a file, sent as they are read.
@@ -171,18 +181,20 @@ fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn view(file: &MediaFile) -> Value {
-    json!({"name": file.name, "size": file.size, "sha1": file.sha1, "cursor": file.usn})
+fn view(file: &MediaFile) -> MediaView {
+    MediaView { name: file.name.clone(), size: file.size, sha1: file.sha1.clone(), cursor: file.usn }
 }
 
-impl From<MediaError> for Problem {
-    fn from(error: MediaError) -> Self {
+impl From<MediaFailed> for Problem {
+    fn from(error: MediaFailed) -> Self {
         let detail = error.to_string();
         match error {
-            MediaError::Name(..) => Self::invalid("name", detail),
-            MediaError::Size => Self::invalid("", detail),
-            MediaError::Store(error) => error.into(),
-            MediaError::Io(error) => error.into(),
+            MediaFailed::Name(..) => Self::invalid("name", detail),
+            MediaFailed::Empty => Self::invalid("", detail),
+            MediaFailed::TooLarge => Self::too_large(detail),
+            MediaFailed::Full(_) => Self::quota(detail),
+            MediaFailed::Store(error) => error.into(),
+            MediaFailed::Io(error) => error.into(),
         }
     }
 }

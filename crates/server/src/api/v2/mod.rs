@@ -7,6 +7,7 @@ pub mod collection;
 pub mod decks;
 mod description;
 pub mod media;
+pub mod new_notes;
 pub mod notes;
 pub mod notetypes;
 mod once;
@@ -56,10 +57,10 @@ impl Modify for Logins {
 
 fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .routes(routes!(notes::list, notes::add))
+        .routes(routes!(notes::list, new_notes::add))
         .routes(routes!(notes::get, notes::update, notes::delete))
-        .routes(routes!(notes::add_many))
-        .routes(routes!(notes::check))
+        .routes(routes!(new_notes::add_many))
+        .routes(routes!(new_notes::check))
         .routes(routes!(notes::update_many))
         .routes(routes!(notes::delete_many))
         .routes(routes!(cards::list))

@@ -1,29 +1,29 @@
 //! Notes.
 
-use super::once::edit_once;
 use super::problem::{Answer, Problem};
 use super::request::{Api, Body, Page, Path, Query, at_most, cursor, ids, limit, seen, select, versioned};
-use crate::actions::edit_collection::notes::{
-    self, AddNotes, AddedNote, DeleteNotes, DuplicateScope, Duplicates, Fields, NewNote, NoteUpdate, TagChange, UpdateNotes, WhichNotes,
-};
-use crate::actions::edit_collection::{self, DeckRef, NotetypeRef};
+use crate::actions::edit_collection;
+use crate::actions::edit_collection::notes::{self, DeleteNotes, DeletedNotes, Fields, NoteUpdate, TagChange, UpdateNotes, WhichNotes};
 use anki::cards::CardRules;
 use anki::model::Note;
 use anki::{names, text};
 use axum::Json;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use store::collection::Collection;
 use utoipa::{IntoParams, ToSchema};
 
 /// Notes in one request.
-const AT_ONCE: usize = 5_000;
+pub(super) const AT_ONCE: usize = 5_000;
 
 /// A note.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Note, example = json!({"id": 1795391696999_i64, "guid": "k:Rb,v}9Yt", "notetype_id": 1795391696001_i64, "notetype": "Basic",
+    "fields": {"Front": "猫", "Back": "cat"}, "tags": ["animals"], "modified": 1795391697, "cards": [1795391697000_i64],
+    "version": "7b0f3c6a91d2e8f4a5b6c7d8"}))]
 pub struct NoteView {
     /// Milliseconds since the epoch at which it was made.
     pub id: i64,
@@ -42,55 +42,6 @@ pub struct NoteView {
     pub cards: Vec<i64>,
     /// Changes with the note. Also sent as `ETag`.
     pub version: String,
-}
-
-/// A note to add.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoteInput {
-    /// The deck's name, such as `Languages::Japanese`. Made if there is none.
-    pub deck: Option<String>,
-    /// Instead of `deck`.
-    pub deck_id: Option<i64>,
-    /// The notetype's name.
-    pub notetype: Option<String>,
-    /// Instead of `notetype`.
-    pub notetype_id: Option<i64>,
-    /// Field name to text (HTML). Fields that are not named stay empty.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    pub fields: Map<String, Value>,
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Its identity across collections. Random without.
-    pub guid: Option<String>,
-    /// What to do about a note with the same first field.
-    #[serde(default)]
-    pub duplicates: DuplicatesInput,
-}
-
-/// What to do about a note with the same first field.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DuplicatesInput {
-    Allow,
-    /// If the collection has one of the same notetype.
-    #[default]
-    Refuse,
-    /// If it has one of the same notetype in the same deck.
-    RefuseInDeck,
-    /// If it has one of any notetype.
-    RefuseInAllNotetypes,
-}
-
-/// Notes to add.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NotesInput {
-    /// At most 5,000.
-    pub notes: Vec<NoteInput>,
-    /// Add those that can be added, instead of all or none.
-    #[serde(default)]
-    pub skip_bad: bool,
 }
 
 /// Changes of a note. What is not named stays.
@@ -140,6 +91,33 @@ pub struct IdsInput {
     pub ids: Vec<i64>,
 }
 
+/// What was deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Gone {
+    pub notes: u64,
+    pub cards: u64,
+}
+
+impl From<DeletedNotes> for Gone {
+    fn from(gone: DeletedNotes) -> Self {
+        Self { notes: gone.notes, cards: gone.cards }
+    }
+}
+
+/// Notes that were changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UpdatedNotes {
+    /// In the order of the request.
+    pub notes: Vec<UpdatedNote>,
+}
+
+/// A note that was changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UpdatedNote {
+    pub id: i64,
+    pub version: String,
+}
+
 /// Which notes to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -156,8 +134,8 @@ pub struct ListNotes {
 }
 
 /// Lists notes, in the order in which they were made.
-#[utoipa::path(get, path = "/api/v2/notes", tag = "notes", params(ListNotes), responses((status = 200, body = Page, description = "A page of notes")))]
-pub async fn list(api: Api, Query(query): Query<ListNotes>) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/notes", tag = "notes", params(ListNotes), responses((status = 200, body = Page<NoteView>, description = "A page of notes")))]
+pub async fn list(api: Api, Query(query): Query<ListNotes>) -> Answer<Json<Page<Value>>> {
     let current = api.open().await?;
     let stored = api.stored(&current);
     let limit = limit(query.limit)?;
@@ -169,8 +147,7 @@ pub async fn list(api: Api, Query(query): Query<ListNotes>) -> Answer<Json<Page>
             (notes, next)
         }
     };
-    let mut items = views(&stored, &notes).await?;
-    select(&mut items, query.select.as_deref())?;
+    let items = select(&views(&stored, &notes).await?, query.select.as_deref())?;
     Ok(Json(Page { items, next }))
 }
 
@@ -181,53 +158,7 @@ pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Re
     let stored = api.stored(&current);
     let notes = stored.notes_by_id(&[id]).await?;
     let view = views(&stored, &notes).await?.pop().ok_or_else(|| Problem::not_found(format!("there is no note {id}")))?;
-    Ok(versioned(&headers, &notes.first().map(notes::version).unwrap_or_default(), StatusCode::OK, view))
-}
-
-/// Adds one note. Its cards are made as a client would make them.
-#[utoipa::path(post, path = "/api/v2/notes", tag = "notes", request_body = NoteInput, responses((status = 201, description = "`id` and `cards`"), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn add(api: Api, headers: HeaderMap, Body(input): Body<NoteInput>) -> Answer<Response> {
-    let change = AddNotes { notes: vec![new_note(&input, "")?], all_or_nothing: true, dry_run: false };
-    let show = |_: &edit_collection::Edit, done: &Vec<Result<AddedNote, edit_collection::Problem>>| {
-        done.iter().flatten().next().map_or(Value::Null, shown)
-    };
-    // The one note is `notes[0]` to the action.
-    let own = |mut problem: Problem| {
-        problem.field = problem.field.map(|field| field.trim_start_matches("notes[0]").trim_start_matches('.').to_owned());
-        problem
-    };
-    let answer = edit_once(&api, &headers, "notes", &input, change, show).await.map_err(own)?;
-    let location = format!("/api/v2/notes/{}", answer["id"]);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(answer)).into_response())
-}
-
-/// Adds many notes in one transaction.
-#[utoipa::path(post, path = "/api/v2/notes/batch", tag = "notes", request_body = NotesInput, responses((status = 201, description = "For each note `id` and `cards`, or its `problem`"), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn add_many(api: Api, headers: HeaderMap, Body(input): Body<NotesInput>) -> Answer<Response> {
-    at_most("notes", input.notes.len(), AT_ONCE)?;
-    let notes = input.notes.iter().enumerate().map(|(at, note)| new_note(note, &format!("notes[{at}].")));
-    let change = AddNotes { notes: notes.collect::<Answer<_>>()?, all_or_nothing: !input.skip_bad, dry_run: false };
-    let show = |_: &edit_collection::Edit, done: &Vec<Result<AddedNote, edit_collection::Problem>>| json!({"notes": outcomes(done)});
-    let answer = edit_once(&api, &headers, "notes/batch", &input, change, show).await?;
-    Ok((StatusCode::CREATED, Json(answer)).into_response())
-}
-
-/// Says what adding these notes would do, without doing it: duplicates, unknown fields, the cards' number.
-#[utoipa::path(post, path = "/api/v2/notes/check", tag = "notes", request_body = NotesInput, responses((status = 200, description = "For each note its number of `cards`, or its `problem`")))]
-pub async fn check(api: Api, Body(input): Body<NotesInput>) -> Answer<Json<Value>> {
-    api.needs(crate::actions::api_tokens::Scope::Read)?;
-    at_most("notes", input.notes.len(), AT_ONCE)?;
-    let notes = input.notes.iter().enumerate().map(|(at, note)| new_note(note, &format!("notes[{at}].")));
-    let change = AddNotes { notes: notes.collect::<Answer<_>>()?, all_or_nothing: false, dry_run: true };
-    let done = edit_collection::edit(&api.app, api.account(), &change).await?;
-    let outcomes: Vec<Value> = done
-        .iter()
-        .map(|outcome| match outcome {
-            Ok(added) => json!({"cards": added.cards.len()}),
-            Err(problem) => json!({"problem": Problem::from(problem.clone())}),
-        })
-        .collect();
-    Ok(Json(json!({"notes": outcomes})))
+    Ok(versioned(&headers, &notes.first().map(notes::version).unwrap_or_default(), StatusCode::OK, &view))
 }
 
 /// Changes fields and tags of a note. `If-Match` with the version that was seen guards against overwriting another's change.
@@ -239,21 +170,22 @@ pub async fn update(api: Api, Path(id): Path<i64>, headers: HeaderMap, Body(patc
         problem
     })?;
     let current = edit_collection::open(&api.app, api.account()).await?;
-    let view = views(&api.stored(&current), &notes).await?.pop().unwrap_or_default();
-    Ok(versioned(&HeaderMap::new(), &notes.first().map(notes::version).unwrap_or_default(), StatusCode::OK, view))
+    let view = views(&api.stored(&current), &notes).await?.pop();
+    let view = view.ok_or_else(|| Problem::not_found(format!("there is no note {id}")))?;
+    Ok(versioned(&HeaderMap::new(), &view.version, StatusCode::OK, &view))
 }
 
 /// Changes several notes, all or none.
-#[utoipa::path(post, path = "/api/v2/notes/update", tag = "notes", request_body = NotePatches, responses((status = 200, description = "For each note its `id` and `version`"), (status = 404, body = Problem), (status = 412, body = Problem)))]
-pub async fn update_many(api: Api, Body(input): Body<NotePatches>) -> Answer<Json<Value>> {
+#[utoipa::path(post, path = "/api/v2/notes/update", tag = "notes", request_body = NotePatches, responses((status = 200, body = UpdatedNotes), (status = 404, body = Problem), (status = 412, body = Problem)))]
+pub async fn update_many(api: Api, Body(input): Body<NotePatches>) -> Answer<Json<UpdatedNotes>> {
     at_most("notes", input.notes.len(), AT_ONCE)?;
     let updates = input.notes.into_iter().enumerate().map(|(at, note)| {
         let NotePatchOf { id, version, fields, tags, add_tags, remove_tags } = note;
         note_update(id, version, &NotePatch { fields, tags, add_tags, remove_tags }, &format!("notes[{at}]."))
     });
     let notes = api.edit(&UpdateNotes { notes: updates.collect::<Answer<_>>()?, skip_missing: false }).await?;
-    let notes: Vec<Value> = notes.iter().map(|note| json!({"id": note.id, "version": notes::version(note)})).collect();
-    Ok(Json(json!({"notes": notes})))
+    let notes = notes.iter().map(|note| UpdatedNote { id: note.id, version: notes::version(note) }).collect();
+    Ok(Json(UpdatedNotes { notes }))
 }
 
 /// Deletes a note with its cards.
@@ -266,51 +198,11 @@ pub async fn delete(api: Api, Path(id): Path<i64>) -> Answer<StatusCode> {
 }
 
 /// Deletes several notes with their cards. Those that do not exist are passed over.
-#[utoipa::path(post, path = "/api/v2/notes/delete", tag = "notes", request_body = IdsInput, responses((status = 200, description = "How many `notes` and `cards` are gone")))]
-pub async fn delete_many(api: Api, Body(input): Body<IdsInput>) -> Answer<Json<Value>> {
+#[utoipa::path(post, path = "/api/v2/notes/delete", tag = "notes", request_body = IdsInput, responses((status = 200, body = Gone)))]
+pub async fn delete_many(api: Api, Body(input): Body<IdsInput>) -> Answer<Json<Gone>> {
     at_most("ids", input.ids.len(), 10_000)?;
     let gone = api.edit(&DeleteNotes(WhichNotes::Ids(input.ids))).await?;
-    Ok(Json(json!({"notes": gone.notes, "cards": gone.cards})))
-}
-
-fn shown(added: &AddedNote) -> Value {
-    json!({"id": added.note.id, "guid": added.note.guid, "cards": added.cards, "version": notes::version(&added.note)})
-}
-
-fn outcomes(done: &[Result<AddedNote, edit_collection::Problem>]) -> Vec<Value> {
-    let outcome = |outcome: &Result<AddedNote, edit_collection::Problem>| match outcome {
-        Ok(added) => shown(added),
-        Err(problem) => json!({"problem": Problem::from(problem.clone())}),
-    };
-    done.iter().map(outcome).collect()
-}
-
-fn new_note(input: &NoteInput, at: &str) -> Answer<NewNote> {
-    let deck = match (&input.deck, input.deck_id) {
-        (Some(name), None) => DeckRef::Name(name.clone()),
-        (None, Some(id)) => DeckRef::Id(id),
-        _ => return Err(Problem::invalid(format!("{at}deck"), "send either `deck` or `deck_id`")),
-    };
-    let notetype = match (&input.notetype, input.notetype_id) {
-        (Some(name), None) => NotetypeRef::Name(name.clone()),
-        (None, Some(id)) => NotetypeRef::Id(id),
-        _ => return Err(Problem::invalid(format!("{at}notetype"), "send either `notetype` or `notetype_id`")),
-    };
-    let duplicates = match input.duplicates {
-        DuplicatesInput::Allow => Duplicates::Allow,
-        DuplicatesInput::Refuse => Duplicates::Refuse(DuplicateScope::default()),
-        DuplicatesInput::RefuseInDeck => Duplicates::Refuse(DuplicateScope { deck: Some(deck.clone()), ..DuplicateScope::default() }),
-        DuplicatesInput::RefuseInAllNotetypes => Duplicates::Refuse(DuplicateScope { all_notetypes: true, ..DuplicateScope::default() }),
-    };
-    Ok(NewNote {
-        deck,
-        notetype,
-        fields: fields(&input.fields, at)?,
-        tags: input.tags.clone(),
-        guid: input.guid.clone(),
-        duplicates,
-        needs_first_field: true,
-    })
+    Ok(Json(gone.into()))
 }
 
 fn note_update(id: i64, version: Option<String>, patch: &NotePatch, at: &str) -> Answer<NoteUpdate> {
@@ -328,7 +220,7 @@ fn note_update(id: i64, version: Option<String>, patch: &NotePatch, at: &str) ->
     Ok(NoteUpdate { id, fields, tags, version })
 }
 
-fn fields(given: &Map<String, Value>, at: &str) -> Answer<Fields> {
+pub(super) fn fields(given: &Map<String, Value>, at: &str) -> Answer<Fields> {
     let text = |(name, text): (&String, &Value)| match text {
         Value::String(text) => Ok((name.clone(), text.clone())),
         _ => Err(Problem::invalid(format!("{at}fields.{name}"), "a field is a text")),
@@ -337,7 +229,7 @@ fn fields(given: &Map<String, Value>, at: &str) -> Answer<Fields> {
 }
 
 /// Notes as they are answered, in the order of `notes`.
-pub async fn views(stored: &Collection<'_>, notes: &[Note]) -> Answer<Vec<Value>> {
+pub async fn views(stored: &Collection<'_>, notes: &[Note]) -> Answer<Vec<NoteView>> {
     let mut known: HashMap<i64, (String, Vec<String>)> = HashMap::new();
     let mut wanted: Vec<i64> = notes.iter().map(|note| note.notetype_id).collect();
     wanted.sort_unstable();
@@ -355,7 +247,7 @@ pub async fn views(stored: &Collection<'_>, notes: &[Note]) -> Answer<Vec<Value>
         let (notetype, names_of_fields) = known.get(&note.notetype_id).cloned().unwrap_or_default();
         let texts = text::split_fields(&note.fields);
         let fields = names_of_fields.into_iter().zip(texts).map(|(name, text)| (name, text.into())).collect();
-        let view = NoteView {
+        NoteView {
             id: note.id,
             guid: note.guid.clone(),
             notetype_id: note.notetype_id,
@@ -365,8 +257,7 @@ pub async fn views(stored: &Collection<'_>, notes: &[Note]) -> Answer<Vec<Value>
             modified: note.mtime,
             cards: cards.get(&note.id).cloned().unwrap_or_default(),
             version: notes::version(note),
-        };
-        serde_json::to_value(view).unwrap_or_default()
+        }
     };
     Ok(notes.iter().map(view).collect())
 }

@@ -36,6 +36,21 @@ pub struct PresetPatch {
     pub options: Map<String, Value>,
 }
 
+/// A preset.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Preset)]
+pub struct PresetView {
+    pub id: i64,
+    pub name: String,
+    /// Seconds since the epoch of its last change.
+    pub modified: i64,
+    /// Changes with the preset. Also sent as `ETag`.
+    pub version: String,
+    /// The object as clients sync it.
+    #[schema(value_type = Object)]
+    pub options: Map<String, Value>,
+}
+
 /// Consent to what cannot be undone by a normal sync.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -61,36 +76,36 @@ impl Consent {
 }
 
 /// Lists all presets.
-#[utoipa::path(get, path = "/api/v2/presets", tag = "presets", responses((status = 200, body = Page, description = "All presets")))]
-pub async fn list(api: Api) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/presets", tag = "presets", responses((status = 200, body = Page<PresetView>, description = "All presets")))]
+pub async fn list(api: Api) -> Answer<Json<Page<PresetView>>> {
     let current = api.open().await?;
     let items = api.stored(&current).presets().await?.iter().map(view).collect();
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 /// Answers one preset.
-#[utoipa::path(get, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), responses((status = 200, description = "The preset"), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), responses((status = 200, body = PresetView), (status = 304, description = "It is what `If-None-Match` says"), (status = 404, body = Problem)))]
 pub async fn get(api: Api, Path(id): Path<i64>, headers: HeaderMap) -> Answer<Response> {
     let current = api.open().await?;
     let preset =
         api.stored(&current).presets_by_id(&[id]).await?.pop().ok_or_else(|| Problem::not_found(format!("there is no preset {id}")))?;
-    Ok(versioned(&headers, &object_version(&preset.json), StatusCode::OK, view(&preset)))
+    Ok(versioned(&headers, &object_version(&preset.json), StatusCode::OK, &view(&preset)))
 }
 
 /// Makes a preset.
-#[utoipa::path(post, path = "/api/v2/presets", tag = "presets", request_body = PresetInput, responses((status = 201, description = "The preset"), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/presets", tag = "presets", request_body = PresetInput, responses((status = 201, body = PresetView), (status = 422, body = Problem)))]
 pub async fn create(api: Api, headers: HeaderMap, Body(input): Body<PresetInput>) -> Answer<Response> {
     let change = CreatePreset { name: input.name.clone(), copy_of: input.copy_of, set: input.options.clone() };
-    let answer = edit_once(&api, &headers, "presets", &input, change, |_: &Edit, preset: &Preset| view(preset)).await?;
+    let answer = edit_once(&api, &headers, "presets", &input, change, |_: &Edit, preset: &Preset| json!(view(preset))).await?;
     let location = format!("/api/v2/presets/{}", answer["id"]);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(answer)).into_response())
 }
 
 /// Changes options of a preset.
-#[utoipa::path(patch, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), request_body = PresetPatch, responses((status = 200, description = "The preset"), (status = 412, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(patch, path = "/api/v2/presets/{id}", tag = "presets", params(("id" = i64, Path)), request_body = PresetPatch, responses((status = 200, body = PresetView), (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub async fn update(api: Api, Path(id): Path<i64>, headers: HeaderMap, Body(input): Body<PresetPatch>) -> Answer<Response> {
     let preset = api.edit(&UpdatePreset { id, set: input.options, version: seen(&headers) }).await?;
-    Ok(versioned(&HeaderMap::new(), &object_version(&preset.json), StatusCode::OK, view(&preset)))
+    Ok(versioned(&HeaderMap::new(), &object_version(&preset.json), StatusCode::OK, &view(&preset)))
 }
 
 /// Deletes a preset. Its decks get the default one. Every device will need a one-way sync.
@@ -101,7 +116,12 @@ pub async fn delete(api: Api, Path(id): Path<i64>, Query(consent): Query<Consent
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn view(preset: &Preset) -> Value {
-    let options: Value = serde_json::from_str(&preset.json).unwrap_or_default();
-    json!({"id": preset.id, "name": preset.name, "modified": preset.mtime, "version": object_version(&preset.json), "options": options})
+fn view(preset: &Preset) -> PresetView {
+    PresetView {
+        id: preset.id,
+        name: preset.name.clone(),
+        modified: preset.mtime,
+        version: object_version(&preset.json),
+        options: serde_json::from_str(&preset.json).unwrap_or_default(),
+    }
 }

@@ -70,6 +70,8 @@ impl Problem {
         changed, PRECONDITION_FAILED, "changed", "It was changed meanwhile";
         /// 413
         too_large, PAYLOAD_TOO_LARGE, "too_large", "Too much for one request";
+        /// 413
+        quota, PAYLOAD_TOO_LARGE, "quota", "There is no room for more";
         /// 415
         media_type, UNSUPPORTED_MEDIA_TYPE, "media_type", "Not a form that is understood";
         /// 422
@@ -143,6 +145,7 @@ impl From<EditError> for Problem {
     fn from(error: EditError) -> Self {
         match error {
             EditError::InProgress(_) => Self::unavailable("sync_in_progress", error.to_string()),
+            EditError::Full(_) => Self::quota(error.to_string()),
             EditError::Problem(problem) => problem.into(),
             EditError::Store(error) => error.into(),
             EditError::Internal(reason) => failed(&reason),

@@ -55,8 +55,9 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
         let about = escape(answer["description"].as_str().unwrap_or_default());
         let schema = ["application/json", "application/problem+json"]
             .iter()
-            .find_map(|kind| answer["content"][kind]["schema"]["$ref"].as_str())
-            .map(link)
+            .map(|media| &answer["content"][media]["schema"])
+            .find(|schema| schema.is_object())
+            .map(kind)
             .unwrap_or_default();
         rows.push_str(&format!("<tr><td>{status}</td><td>{about} {schema}</td></tr>"));
     }
@@ -72,7 +73,52 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
 fn schema_shown(name: &str, schema: &Value) -> String {
     let about = escape(schema["description"].as_str().unwrap_or_default());
     let json = serde_json::to_string_pretty(schema).unwrap_or_default();
-    format!("<h3 id=\"{name}\">{name}</h3><p>{about}</p><details><summary>JSON schema</summary><pre>{}</pre></details>", escape(&json))
+    let mut rows = properties(schema);
+    for one in ["oneOf", "anyOf", "allOf"].iter().flat_map(|key| schema[key].as_array().into_iter().flatten()) {
+        rows.push_str(&format!("<tr><td>{}</td><td>{}</td></tr>", kind(one), escape(one["description"].as_str().unwrap_or_default())));
+        rows.push_str(&properties(one));
+    }
+    if schema["enum"].is_array() {
+        rows.push_str(&format!("<tr><td>{}</td><td></td></tr>", kind(schema)));
+    }
+    format!(
+        "<h3 id=\"{name}\">{name}</h3><p>{about}</p><table>{rows}</table><details><summary>JSON schema</summary><pre>{}</pre></details>",
+        escape(&json)
+    )
+}
+
+fn properties(schema: &Value) -> String {
+    let required = |name: &String| schema["required"].as_array().into_iter().flatten().any(|one| one == name);
+    let row = |(name, property): (&String, &Value)| {
+        let about = escape(property["description"].as_str().unwrap_or_default());
+        let must = if required(name) { "" } else { " <small>may be missing</small>" };
+        format!("<tr><td><code>{}</code>{must}</td><td>{}</td><td>{about}</td></tr>", escape(name), kind(property))
+    };
+    schema["properties"].as_object().into_iter().flatten().map(row).collect()
+}
+
+/// What a value is, in a few words.
+fn kind(schema: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return link(reference);
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return values.iter().map(|value| format!("<code>{}</code>", escape(&value.to_string()))).collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(kinds) = ["oneOf", "anyOf"].iter().find_map(|key| schema[key].as_array()) {
+        return kinds.iter().map(kind).collect::<Vec<_>>().join(" or ");
+    }
+    let names: Vec<&str> = match &schema["type"] {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        name => name.as_str().into_iter().collect(),
+    };
+    let named = |name: &str| match name {
+        "array" => format!("list of {}", kind(&schema["items"])),
+        "object" if schema["additionalProperties"].is_object() => format!("object of {}", kind(&schema["additionalProperties"])),
+        "string" => "text".to_owned(),
+        other => other.to_owned(),
+    };
+    names.into_iter().map(named).collect::<Vec<_>>().join(" or ")
 }
 
 fn link(reference: &str) -> String {

@@ -72,7 +72,7 @@ impl Api {
     /// Changes the collection.
     pub async fn edit<C: Change>(&self, change: &C) -> Answer<C::Done> {
         self.needs(Scope::Write)?;
-        Ok(edit_collection::edit(&self.app, self.account(), change).await?)
+        Ok(edit_collection::edit(&self.app, &self.caller.account, change).await?)
     }
 }
 
@@ -150,7 +150,7 @@ pub fn seen(headers: &HeaderMap) -> Option<String> {
 }
 
 /// An answer with a version, or 304 where the caller has that version.
-pub fn versioned(headers: &HeaderMap, version: &str, status: StatusCode, body: Value) -> axum::response::Response {
+pub fn versioned(headers: &HeaderMap, version: &str, status: StatusCode, body: &impl Serialize) -> axum::response::Response {
     use axum::response::IntoResponse;
     let tag = format!("\"{version}\"");
     let has = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -163,11 +163,17 @@ pub fn versioned(headers: &HeaderMap, version: &str, status: StatusCode, body: V
 
 /// One page of a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Page {
-    #[schema(value_type = Vec<Object>)]
-    pub items: Vec<Value>,
+pub struct Page<T> {
+    pub items: Vec<T>,
     /// What to send as `cursor` for the next page. None on the last one.
     pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that fits on one page.
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
 }
 
 /// How many items to answer, at most.
@@ -186,11 +192,12 @@ pub fn cursor(text: Option<&str>) -> Answer<i64> {
     }
 }
 
-/// `?select=id,tags`: only these keys of each item.
-pub fn select(items: &mut [Value], select: Option<&str>) -> Answer<()> {
-    let Some(select) = select else { return Ok(()) };
+/// Items as they are answered, with `?select=id,tags` only these keys of each.
+pub fn select<T: Serialize>(items: &[T], select: Option<&str>) -> Answer<Vec<Value>> {
+    let mut items: Vec<Value> = items.iter().map(|item| serde_json::to_value(item).unwrap_or_default()).collect();
+    let Some(select) = select else { return Ok(items) };
     let wanted: Vec<&str> = select.split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
-    for item in items {
+    for item in &mut items {
         let Some(object) = item.as_object_mut() else { continue };
         if let Some(unknown) = wanted.iter().find(|key| !object.contains_key(**key)) {
             let known: Vec<&str> = object.keys().map(String::as_str).collect();
@@ -198,7 +205,7 @@ pub fn select(items: &mut [Value], select: Option<&str>) -> Answer<()> {
         }
         object.retain(|key, _| wanted.contains(&key.as_str()));
     }
-    Ok(())
+    Ok(items)
 }
 
 /// `?ids=1,2,3`.

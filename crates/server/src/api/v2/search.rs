@@ -1,11 +1,11 @@
 //! Searching, in Anki's search language.
 
 use super::problem::{Answer, Problem};
-use super::request::{Api, Body, Query, cursor, limit};
+use super::request::{Api, Body, Page, Query, cursor, limit};
 use crate::actions::api_tokens::Scope;
 use crate::actions::search::{SearchFailed, search};
 use axum::Json;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::collection::search::{Order, Target, Wanted};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,15 +28,7 @@ pub struct SearchInput {
     cursor: Option<String>,
 }
 
-/// A page of ids.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Found {
-    pub items: Vec<i64>,
-    /// What to send as `cursor` for the next page. None on the last one.
-    pub next: Option<String>,
-}
-
-async fn find(api: &Api, target: Target, input: SearchInput) -> Answer<Json<Found>> {
+async fn find(api: &Api, target: Target, input: SearchInput) -> Answer<Json<Page<i64>>> {
     api.needs(Scope::Read)?;
     let order = input.order.as_deref().unwrap_or("id");
     let names = || Order::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
@@ -48,7 +40,7 @@ async fn find(api: &Api, target: Target, input: SearchInput) -> Answer<Json<Foun
     let limit = usize::try_from(limit(input.limit)?).unwrap_or(100);
     let wanted = Wanted { target, order, descending: input.descending, after, limit };
     let page = search(&api.app.user, &api.app.clock, api.account(), &input.query, wanted).await?;
-    Ok(Json(Found { items: page.ids, next: page.next.map(|next| next.to_string()) }))
+    Ok(Json(Page { items: page.ids, next: page.next.map(|next| next.to_string()) }))
 }
 
 impl From<SearchFailed> for Problem {
@@ -63,25 +55,25 @@ impl From<SearchFailed> for Problem {
 }
 
 /// Finds notes.
-#[utoipa::path(get, path = "/api/v2/search/notes", tag = "search", params(SearchInput), responses((status = 200, body = Found), (status = 422, body = Problem, description = "`position` is the character of the search at which the wrong part begins")))]
-pub async fn notes(api: Api, Query(input): Query<SearchInput>) -> Answer<Json<Found>> {
+#[utoipa::path(get, path = "/api/v2/search/notes", tag = "search", params(SearchInput), responses((status = 200, body = Page<i64>), (status = 422, body = Problem, description = "`position` is the character of the search at which the wrong part begins")))]
+pub async fn notes(api: Api, Query(input): Query<SearchInput>) -> Answer<Json<Page<i64>>> {
     find(&api, Target::Notes, input).await
 }
 
 /// Finds notes, for searches too long for an address.
-#[utoipa::path(post, path = "/api/v2/search/notes", tag = "search", request_body = SearchInput, responses((status = 200, body = Found), (status = 422, body = Problem)))]
-pub async fn notes_by_post(api: Api, Body(input): Body<SearchInput>) -> Answer<Json<Found>> {
+#[utoipa::path(post, path = "/api/v2/search/notes", tag = "search", request_body = SearchInput, responses((status = 200, body = Page<i64>), (status = 422, body = Problem)))]
+pub async fn notes_by_post(api: Api, Body(input): Body<SearchInput>) -> Answer<Json<Page<i64>>> {
     find(&api, Target::Notes, input).await
 }
 
 /// Finds cards.
-#[utoipa::path(get, path = "/api/v2/search/cards", tag = "search", params(SearchInput), responses((status = 200, body = Found), (status = 422, body = Problem, description = "`position` is the character of the search at which the wrong part begins")))]
-pub async fn cards(api: Api, Query(input): Query<SearchInput>) -> Answer<Json<Found>> {
+#[utoipa::path(get, path = "/api/v2/search/cards", tag = "search", params(SearchInput), responses((status = 200, body = Page<i64>), (status = 422, body = Problem, description = "`position` is the character of the search at which the wrong part begins")))]
+pub async fn cards(api: Api, Query(input): Query<SearchInput>) -> Answer<Json<Page<i64>>> {
     find(&api, Target::Cards, input).await
 }
 
 /// Finds cards, for searches too long for an address.
-#[utoipa::path(post, path = "/api/v2/search/cards", tag = "search", request_body = SearchInput, responses((status = 200, body = Found), (status = 422, body = Problem)))]
-pub async fn cards_by_post(api: Api, Body(input): Body<SearchInput>) -> Answer<Json<Found>> {
+#[utoipa::path(post, path = "/api/v2/search/cards", tag = "search", request_body = SearchInput, responses((status = 200, body = Page<i64>), (status = 422, body = Problem)))]
+pub async fn cards_by_post(api: Api, Body(input): Body<SearchInput>) -> Answer<Json<Page<i64>>> {
     find(&api, Target::Cards, input).await
 }

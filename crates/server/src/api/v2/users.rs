@@ -9,9 +9,8 @@ use crate::actions::username::Username;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use store::main_db::Account;
+use serde::{Deserialize, Serialize};
+use store::main_db::{Account, AccountChange};
 use utoipa::ToSchema;
 
 /// A user to make.
@@ -38,6 +37,21 @@ pub struct UserPatch {
     pub keep_devices: bool,
     /// A user who is not active can neither log in nor sync.
     pub is_active: Option<bool>,
+    /// Empty for none.
+    pub email: Option<String>,
+    /// Null for no limit. What is not named stays.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
+    pub quota_collection_bytes: Option<Option<i64>>,
+    /// Null for no limit. What is not named stays.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
+    pub quota_media_bytes: Option<Option<i64>>,
+}
+
+/// Tells null from what is missing.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// A token to make.
@@ -51,23 +65,69 @@ pub struct TokenInput {
     pub expires: Option<i64>,
 }
 
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    pub username: String,
+    pub email: String,
+    /// A user who is not active can neither log in nor sync.
+    pub is_active: bool,
+    /// May manage users.
+    pub is_staff: bool,
+    pub is_superuser: bool,
+    /// Milliseconds since the epoch.
+    pub created: i64,
+    /// Milliseconds since the epoch.
+    pub last_login: Option<i64>,
+    /// None for no limit.
+    pub quota_collection_bytes: Option<i64>,
+    /// None for no limit.
+    pub quota_media_bytes: Option<i64>,
+}
+
+/// A token, without what it is used by.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
+pub struct TokenView {
+    /// What it is revoked by.
+    pub id: String,
+    pub name: String,
+    /// Of `read`, `write`, `media`, `admin`.
+    pub scopes: Vec<&'static str>,
+    /// Milliseconds since the epoch, as the next two.
+    pub created: i64,
+    pub last_used: Option<i64>,
+    pub expires: Option<i64>,
+}
+
+/// A token that was made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NewToken)]
+pub struct NewTokenView {
+    #[serde(flatten)]
+    pub listed: TokenView,
+    /// What to send as `Authorization: Bearer …`. It is not shown again.
+    pub token: String,
+}
+
 /// Lists all users.
-#[utoipa::path(get, path = "/api/v2/admin/users", tag = "users", responses((status = 200, body = Page, description = "All users"), (status = 403, body = Problem)))]
-pub async fn list(api: Api) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/admin/users", tag = "users", responses((status = 200, body = Page<UserView>, description = "All users"), (status = 403, body = Problem)))]
+pub async fn list(api: Api) -> Answer<Json<Page<UserView>>> {
     api.needs(Scope::Admin)?;
     let items = api.app.accounts.list().await?.iter().map(view).collect();
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 /// Answers one user.
-#[utoipa::path(get, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), responses((status = 200, description = "The user"), (status = 404, body = Problem)))]
-pub async fn get(api: Api, Path(username): Path<String>) -> Answer<Json<Value>> {
+#[utoipa::path(get, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), responses((status = 200, body = UserView), (status = 404, body = Problem)))]
+pub async fn get(api: Api, Path(username): Path<String>) -> Answer<Json<UserView>> {
     api.needs(Scope::Admin)?;
     Ok(Json(view(&find(&api, &username).await?)))
 }
 
 /// Makes a user.
-#[utoipa::path(post, path = "/api/v2/admin/users", tag = "users", request_body = UserInput, responses((status = 201, description = "The user"), (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/admin/users", tag = "users", request_body = UserInput, responses((status = 201, body = UserView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(api: Api, Body(input): Body<UserInput>) -> Answer<Response> {
     api.needs(Scope::Admin)?;
     if input.is_staff && !api.caller.account.is_superuser {
@@ -79,15 +139,28 @@ pub async fn create(api: Api, Body(input): Body<UserInput>) -> Answer<Response> 
     Ok((StatusCode::CREATED, Json(view(&account))).into_response())
 }
 
-/// Renames a user, sets a password, or takes the right to log in away or gives it back.
-#[utoipa::path(patch, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), request_body = UserPatch, responses((status = 200, description = "The user"), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn update(api: Api, Path(username): Path<String>, Body(input): Body<UserPatch>) -> Answer<Json<Value>> {
+/// Renames a user, sets a password, an e-mail address or quotas, or takes the right to log in away or gives it back.
+#[utoipa::path(patch, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), request_body = UserPatch, responses((status = 200, body = UserView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn update(api: Api, Path(username): Path<String>, Body(input): Body<UserPatch>) -> Answer<Json<UserView>> {
     api.needs(Scope::Admin)?;
     let account = find(&api, &username).await?;
     guard(&api, &account)?;
     let mut username = name(&username)?;
     let (accounts, actor) = (&api.app.accounts, actor(&api));
     let new = input.username.as_deref().map(name).transpose()?;
+    for (field, quota) in [("quota_collection_bytes", input.quota_collection_bytes), ("quota_media_bytes", input.quota_media_bytes)] {
+        if quota.flatten().is_some_and(|bytes| bytes < 0) {
+            return Err(Problem::invalid(field, "not below 0"));
+        }
+    }
+    let change = AccountChange {
+        email: input.email.unwrap_or_else(|| account.email.clone()),
+        is_staff: account.is_staff,
+        is_superuser: account.is_superuser,
+        quota_collection_bytes: input.quota_collection_bytes.unwrap_or(account.quota_collection_bytes),
+        quota_media_bytes: input.quota_media_bytes.unwrap_or(account.quota_media_bytes),
+    };
+    accounts.change(&account, &change, actor.clone()).await?;
     if let Some(password) = input.password {
         accounts.set_password(&username, password, input.keep_devices, actor.clone()).await?;
     }
@@ -111,7 +184,7 @@ pub async fn delete(api: Api, Path(username): Path<String>) -> Answer<StatusCode
 }
 
 /// Makes a token for a user, such as for a tool that is provisioned with the user.
-#[utoipa::path(post, path = "/api/v2/admin/users/{username}/tokens", tag = "users", params(("username" = String, Path)), request_body = TokenInput, responses((status = 201, description = "The `token`, which is not shown again"), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/admin/users/{username}/tokens", tag = "users", params(("username" = String, Path)), request_body = TokenInput, responses((status = 201, body = NewTokenView), (status = 422, body = Problem)))]
 pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input): Body<TokenInput>) -> Answer<Response> {
     api.needs(Scope::Admin)?;
     let account = find(&api, &username).await?;
@@ -124,14 +197,14 @@ pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input)
 }
 
 /// Lists one's own tokens.
-#[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, body = Page, description = "All tokens of the caller")))]
-pub async fn list_tokens(api: Api) -> Answer<Json<Page>> {
+#[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, body = Page<TokenView>, description = "All tokens of the caller")))]
+pub async fn list_tokens(api: Api) -> Answer<Json<Page<TokenView>>> {
     let items = api_tokens::list(&api.app.main, api.account()).await?.iter().map(token_view).collect();
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::whole(items)))
 }
 
 /// Makes a token that may do no more than the login that asks for it.
-#[utoipa::path(post, path = "/api/v2/tokens", tag = "tokens", request_body = TokenInput, responses((status = 201, description = "The `token`, which is not shown again"), (status = 403, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/v2/tokens", tag = "tokens", request_body = TokenInput, responses((status = 201, body = NewTokenView), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn create_token(api: Api, Body(input): Body<TokenInput>) -> Answer<Response> {
     let scopes = scopes(&input)?;
     for scope in &scopes {
@@ -159,9 +232,7 @@ async fn make_token(api: &Api, account: &Account, input: &TokenInput, scopes: &[
         TokenError::Store(error) => error.into(),
         TokenError::Io(error) => error.into(),
     })?;
-    let mut view = token_view(&listed);
-    view["token"] = token.into();
-    Ok((StatusCode::CREATED, Json(view)).into_response())
+    Ok((StatusCode::CREATED, Json(NewTokenView { listed: token_view(&listed), token })).into_response())
 }
 
 fn scopes(input: &TokenInput) -> Answer<Vec<Scope>> {
@@ -190,28 +261,29 @@ fn actor(api: &Api) -> Actor {
     Actor::new(format!("api:{}", api.caller.account.username), api.address)
 }
 
-fn view(account: &Account) -> Value {
-    json!({
-        "username": account.username,
-        "email": account.email,
-        "is_active": account.is_active,
-        "is_staff": account.is_staff,
-        "is_superuser": account.is_superuser,
-        "created": account.created,
-        "last_login": account.last_login,
-    })
+fn view(account: &Account) -> UserView {
+    UserView {
+        username: account.username.clone(),
+        email: account.email.clone(),
+        is_active: account.is_active,
+        is_staff: account.is_staff,
+        is_superuser: account.is_superuser,
+        created: account.created,
+        last_login: account.last_login,
+        quota_collection_bytes: account.quota_collection_bytes,
+        quota_media_bytes: account.quota_media_bytes,
+    }
 }
 
-fn token_view(token: &ListedToken) -> Value {
-    let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "scopes": scopes,
-        "created": token.created,
-        "last_used": token.last_used,
-        "expires": token.expires,
-    })
+fn token_view(token: &ListedToken) -> TokenView {
+    TokenView {
+        id: token.id.clone(),
+        name: token.name.clone(),
+        scopes: token.scopes.iter().map(|scope| scope.name()).collect(),
+        created: token.created,
+        last_used: token.last_used,
+        expires: token.expires,
+    }
 }
 
 impl From<AccountError> for Problem {

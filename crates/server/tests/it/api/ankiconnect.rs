@@ -420,18 +420,39 @@ async fn notetypes_and_presets() {
     assert_eq!(tool.done("modelStyling", json!({"modelName": "Mine"})).await, json!({"css": ".y{}"}));
     let replace = json!({"modelName": "", "findText": "Meaning}}!", "replaceText": "Meaning}}?"});
     assert_eq!(tool.done("findAndReplaceInModels", replace).await, 1);
-    tool.done("modelFieldAdd", json!({"modelName": "Mine", "fieldName": "Extra", "index": 0})).await;
+    let add = json!({"modelName": "Mine", "fieldName": "Extra", "index": 0});
+    let refused = tool.error("modelFieldAdd", add.clone()).await;
+    assert!(refused.contains("one-way sync") && refused.contains("allowOneWaySync"), "{refused}");
+    // Consent in the parameters, or in the address for tools whose parameters cannot be changed.
+    let body = json!({"action": "modelFieldAdd", "version": 6, "params": add, "key": tool.key}).to_string();
+    let answer = post(&server, "/ankiconnect?allow_one_way_sync=true", &body, &[]).await.json();
+    assert_eq!(answer, json!({"result": null, "error": null}));
+    let odd = json!({"modelName": "Mine", "fieldName": "a:b", "allowOneWaySync": true});
+    assert!(tool.error("modelFieldAdd", odd).await.contains("cannot be a name"));
     tool.done("modelFieldRename", json!({"modelName": "Mine", "oldFieldName": "Word", "newFieldName": "Wort"})).await;
-    tool.done("modelFieldReposition", json!({"modelName": "Mine", "fieldName": "Extra", "index": 2})).await;
+    tool.done("modelFieldReposition", json!({"modelName": "Mine", "fieldName": "Extra", "index": 2, "allowOneWaySync": true})).await;
     assert_eq!(tool.done("modelFieldNames", json!({"modelName": "Mine"})).await, json!(["Wort", "Meaning", "Extra"]));
-    tool.done("modelFieldRemove", json!({"modelName": "Mine", "fieldName": "Extra"})).await;
+    tool.done("modelFieldRemove", json!({"modelName": "Mine", "fieldName": "Extra", "allowOneWaySync": true})).await;
     assert_eq!(
         tool.error("modelFieldRemove", json!({"modelName": "Mine", "fieldName": "Extra"})).await,
         "field was not found in Mine: Extra"
     );
     tool.done("modelTemplateRename", json!({"modelName": "Mine", "oldTemplateName": "Back", "newTemplateName": "B"})).await;
-    tool.done("modelTemplateAdd", json!({"modelName": "Mine", "template": {"Name": "C", "Front": "{{Wort}}C", "Back": "c"}})).await;
-    tool.done("modelTemplateRemove", json!({"modelName": "Mine", "templateName": "B"})).await;
+    let note = json!({"deckName": "Default", "modelName": "Mine", "fields": {"Wort": "w", "Meaning": "m"}});
+    let note = tool.done("addNote", json!({"note": note})).await;
+    let template = json!({"Name": "C", "Front": "{{Wort}}C", "Back": "c"});
+    tool.done("modelTemplateAdd", json!({"modelName": "Mine", "template": template, "allowOneWaySync": true})).await;
+    let cards = tool.done("notesInfo", json!({"notes": [note]})).await[0]["cards"].clone();
+    let ords = async || -> Vec<Value> {
+        let cards = tool.done("cardsInfo", json!({"cards": cards})).await;
+        cards.as_array().unwrap().iter().map(|card| card["ord"].clone()).collect()
+    };
+    assert_eq!(ords().await, [0, 1, 2]);
+    tool.done("modelTemplateReposition", json!({"modelName": "Mine", "templateName": "C", "index": 0, "allowOneWaySync": true})).await;
+    assert_eq!(ords().await, [1, 2, 0], "cards follow their templates");
+    tool.done("modelTemplateReposition", json!({"modelName": "Mine", "templateName": "C", "index": 9, "allowOneWaySync": true})).await;
+    assert_eq!(ords().await, [0, 1, 2]);
+    tool.done("modelTemplateRemove", json!({"modelName": "Mine", "templateName": "B", "allowOneWaySync": true})).await;
     assert_eq!(
         tool.error("modelTemplateRemove", json!({"modelName": "Mine", "templateName": "B"})).await,
         "template was not found in Mine: B"
@@ -440,6 +461,40 @@ async fn notetypes_and_presets() {
     assert_eq!(names, ["Card 1", "C"]);
     assert_eq!(tool.done("modelFieldDescriptions", json!({"modelName": "Mine"})).await, json!(["", ""]));
     assert_eq!(tool.done("modelFieldFonts", json!({"modelName": "Mine"})).await["Wort"]["font"], "Arial");
+    tool.done("modelFieldSetFont", json!({"modelName": "Mine", "fieldName": "Wort", "font": "Courier"})).await;
+    tool.done("modelFieldSetFontSize", json!({"modelName": "Mine", "fieldName": "Wort", "fontSize": 10})).await;
+    assert_eq!(tool.done("modelFieldFonts", json!({"modelName": "Mine"})).await["Wort"], json!({"font": "Courier", "size": 10}));
+    let size = json!({"modelName": "Mine", "fieldName": "Wort", "fontSize": "10"});
+    assert_eq!(tool.error("modelFieldSetFontSize", size).await, "fontSize should be an integer: \"10\"");
+    let description = json!({"modelName": "Mine", "fieldName": "Wort", "description": "a word"});
+    assert_eq!(tool.done("modelFieldSetDescription", description).await, true);
+    assert_eq!(tool.done("modelFieldDescriptions", json!({"modelName": "Mine"})).await, json!(["a word", ""]));
+    // Another notetype for a note: what has no template there goes.
+    let cards = tool.done("notesInfo", json!({"notes": [note]})).await[0]["cards"].clone();
+    let retyped = json!({"note": {"id": note, "modelName": "basic", "fields": {"front": "f", "BACK": "b", "Nope": "x"}, "tags": ["t"]}});
+    tool.done("updateNoteModel", retyped).await;
+    let info = tool.done("notesInfo", json!({"notes": [note]})).await[0].clone();
+    assert_eq!((&info["modelName"], &info["tags"]), (&json!("Basic"), &json!(["t"])));
+    assert_eq!((&info["fields"]["Front"]["value"], &info["cards"]), (&json!("f"), &json!([cards[0]])));
+    let nope = json!({"note": {"id": note, "modelName": "Nope", "fields": {"Front": "f"}}});
+    assert_eq!(tool.error("updateNoteModel", nope).await, "Model 'Nope' not found");
+    assert_eq!(
+        tool.error("updateNoteModel", json!({"note": {"id": note, "modelName": "Basic"}})).await,
+        "Fields must be provided as a dictionary"
+    );
+    // Notetypes without notes go.
+    assert!(tool.error("removeEmptyNotes", json!({})).await.contains("allowOneWaySync"));
+    tool.done("removeEmptyNotes", json!({"allowOneWaySync": true})).await;
+    assert_eq!(tool.done("modelNames", json!({})).await, json!(["Basic"]));
+    // Reviews of elsewhere.
+    let review = json!([1_700_000_000_000_i64, cards[0], -1, 3, 4, -60, 2500, 6157, 0]);
+    tool.done("insertReviews", json!({"reviews": [review]})).await;
+    let kept = tool.done("getReviewsOfCards", json!({"cards": [cards[0]]})).await;
+    assert_eq!(kept[cards[0].to_string()][0]["id"], 1_700_000_000_000_i64);
+    assert!(tool.error("insertReviews", json!({"reviews": [review]})).await.contains("1700000000000"));
+    let bad = json!({"reviews": [[1, 2, 3]]});
+    assert!(tool.error("insertReviews", bad).await.starts_with("reviews[0]: a review is a list of nine"));
+    tool.done("insertReviews", json!({"reviews": []})).await;
 
     let mut preset = tool.done("getDeckConfig", json!({"deck": "Default"})).await;
     assert_eq!((&preset["id"], tool.done("getDeckConfig", json!({"deck": "Nope"})).await), (&json!(1), json!(false)));
@@ -450,7 +505,8 @@ async fn notetypes_and_presets() {
     assert_eq!(tool.done("setDeckConfigId", json!({"decks": ["Default"], "configId": copy})).await, true);
     assert_eq!(tool.done("getDeckConfig", json!({"deck": "Default"})).await["name"], "Copy");
     assert_eq!(tool.done("setDeckConfigId", json!({"decks": ["Nope"], "configId": copy})).await, false);
-    assert_eq!(tool.done("removeDeckConfigId", json!({"configId": copy})).await, true);
+    assert!(tool.error("removeDeckConfigId", json!({"configId": copy})).await.contains("one-way sync"));
+    assert_eq!(tool.done("removeDeckConfigId", json!({"configId": copy, "allowOneWaySync": true})).await, true);
     assert_eq!(tool.done("removeDeckConfigId", json!({"configId": copy})).await, false);
     let (findings, _) = server.check(false).await;
     assert!(findings.is_empty(), "{findings:?}");

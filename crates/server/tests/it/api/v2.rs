@@ -233,6 +233,15 @@ async fn scopes_limits_origins_and_users() {
     let made = send(&server, "POST", "/api/v2/admin/users/carl/tokens", &boss, Some(json!({"name": "tool", "scopes": ["read"]}))).await;
     let carls = format!("Bearer {}", made.json()["token"].as_str().unwrap());
     assert_eq!(send(&server, "GET", "/api/v2/collection", &carls, None).await.json()["username"], "Carl");
+    let limits = json!({"email": "Carl@example.com", "quota_media_bytes": 5});
+    let limited = send(&server, "PATCH", "/api/v2/admin/users/carl", &boss, Some(limits)).await.json();
+    assert_eq!((&limited["email"], &limited["quota_media_bytes"]), (&json!("Carl@example.com"), &json!(5)));
+    for (field, value) in [("email", json!("carl")), ("quota_media_bytes", json!(-1))] {
+        let change = json!({field: value});
+        problem(&send(&server, "PATCH", "/api/v2/admin/users/carl", &boss, Some(change)).await, 422, "invalid", field);
+    }
+    let open = send(&server, "PATCH", "/api/v2/admin/users/carl", &boss, Some(json!({"quota_media_bytes": null}))).await.json();
+    assert_eq!((&open["email"], &open["quota_media_bytes"]), (&json!("Carl@example.com"), &Value::Null));
     let off = send(&server, "PATCH", "/api/v2/admin/users/carl", &boss, Some(json!({"is_active": false}))).await;
     assert_eq!(off.json()["is_active"], false);
     assert_eq!(send(&server, "GET", "/api/v2/collection", &carls, None).await.status, 401);
@@ -258,6 +267,22 @@ async fn the_description_is_current() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "generators of clients need a name for each: {ids:?}");
+    // Whoever makes a client from it gets types for all answers.
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let typed = |status: &str| {
+                let Some(answer) = operation["responses"].get(status) else { return true };
+                let content = answer["content"].as_object().unwrap_or_else(|| panic!("{method} {path} {status} has no content"));
+                content.iter().all(|(kind, content)| kind != "application/json" || content["schema"] != json!({"type": "object"}))
+            };
+            assert!(typed("200") && typed("201"), "{method} {path}");
+        }
+    }
+    let schemas = &description["components"]["schemas"];
+    assert!(schemas["Note"]["required"].as_array().unwrap().contains(&json!("tags")) && schemas["NotePart"]["required"].is_null());
+    assert_eq!(schemas["Page_Note"]["properties"]["items"]["items"], json!({"$ref": "#/components/schemas/NotePart"}));
+    assert_eq!(schemas["NotePart"]["properties"], schemas["Note"]["properties"]);
+    assert_eq!(schemas["Page_Deck"]["properties"]["items"]["items"], json!({"$ref": "#/components/schemas/Deck"}));
     let page = send(&server, "GET", "/api/v2/", "", None).await;
     let html = String::from_utf8(page.bytes).unwrap();
     assert!(html.contains("/api/v2/notes/batch") && !html.contains("src="), "no other host is needed");

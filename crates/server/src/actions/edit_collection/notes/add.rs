@@ -4,6 +4,7 @@ use super::duplicates::{Duplicates, FirstFields};
 use super::fields::Fields;
 use super::new_cards::NewCards;
 use super::note_tags::Tags;
+use crate::actions::quota::ROW;
 use crate::random;
 use anki::cards::{self, CardRules};
 use anki::model::Note;
@@ -156,6 +157,7 @@ impl Adding {
         self.tags.write_added(edit).await?;
         edit.changed = true;
         edit.current.counts.notes += notes.len() as i64;
+        edit.adds(notes.iter().map(|note| ROW + note.fields.len() + note.tags.len() + note.sort_field.len()).sum());
         edit.stored().put_notes(notes).await?;
         self.cards.write(edit).await
     }

@@ -6,6 +6,7 @@ mod duplicates;
 mod fields;
 mod new_cards;
 mod note_tags;
+mod retype;
 mod update;
 
 pub(super) use add::normalizes;
@@ -19,6 +20,7 @@ pub use delete::{DeleteNotes, DeletedNotes, WhichNotes};
 pub use duplicates::{DuplicateScope, Duplicates};
 pub use fields::Fields;
 pub use note_tags::TagChange;
+pub use retype::RetypeNote;
 pub use update::{NoteUpdate, UpdateNotes};
 
 use anki::model::Note;

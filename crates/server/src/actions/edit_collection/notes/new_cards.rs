@@ -2,6 +2,7 @@
 
 use super::super::index::Decks;
 use super::super::{Edit, Result};
+use crate::actions::quota::ROW;
 use anki::cards::CardRules;
 use anki::model::{Card, ConfigEntry};
 use std::collections::HashMap;
@@ -99,6 +100,7 @@ impl NewCards {
         }
         edit.changed = true;
         edit.current.counts.cards += self.made.len() as i64;
+        edit.adds(self.made.len() * ROW);
         edit.stored().put_cards(self.made).await?;
         if self.next_position != self.first_position {
             let json = self.next_position.to_string();

@@ -1,4 +1,5 @@
 use super::super::{Edit, Result};
+use crate::actions::quota::ROW;
 use anki::model::Tag;
 use anki::names::{self, TagList};
 
@@ -62,6 +63,7 @@ impl Tags {
     pub(in super::super) async fn write_added(&mut self, edit: &mut Edit) -> Result<()> {
         if !self.added.is_empty() {
             edit.changed = true;
+            edit.adds(self.added.iter().map(|tag| ROW + tag.name.len()).sum());
             edit.stored().add_tags(&std::mem::take(&mut self.added)).await?;
         }
         Ok(())

@@ -65,6 +65,8 @@ impl Change for UpdateNotes {
                 note.tags = tags.change(&note.tags, change, edit.usn());
             }
             if before != (note.fields.clone(), note.tags.clone()) {
+                let (old, new) = (before.0.len() + before.1.len(), note.fields.len() + note.tags.len());
+                edit.adds(new.saturating_sub(old));
                 note.mtime = edit.now_secs();
                 note.usn = edit.usn();
                 changed.insert(note.id);
