@@ -298,11 +298,16 @@ class FreshDatabase:
         self.url = f"{parts.scheme}://{parts.netloc}/{self.name}{query}"
         self.run(f"create database {self.name}")
 
-    def run(self, sql):
+    def within(self, sql):
+        """Runs a statement on the server's tables, which are in `{schema}`."""
+        is_postgres = self.admin.startswith("postgres")
+        self.run(sql.format(schema="djankiserv" if is_postgres else self.name), self.url if is_postgres else None)
+
+    def run(self, sql, url=None):
         parts = urllib.parse.urlsplit(self.admin)
         env = dict(os.environ)
         if parts.scheme.startswith("postgres"):
-            command = ["psql", self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
+            command = ["psql", url or self.admin, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]
         else:
             command = [shutil.which("mariadb") or "mysql", "--no-defaults", f"--user={parts.username}", "--execute", sql]
             paths = urllib.parse.parse_qs(parts.query).get("socket")

@@ -2,6 +2,7 @@
 """Media in a bucket instead of a folder. The service is moto, which speaks S3's protocol and keeps everything in memory."""
 
 import logging
+import os
 import secrets
 
 import boto3
@@ -10,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from device import ClientError
 from paths import MODERN, NEWEST
-from server import Djankiserv, free_port
+from server import Djankiserv, FreshDatabase, free_port
 from test_media import sync_all
 
 pytestmark = [pytest.mark.ours("media in a bucket"), pytest.mark.slow_e2e]
@@ -148,3 +149,66 @@ def test_a_deleted_user_leaves_nothing(bucket, bucket_server, devices):
 
 def test_check_finds_nothing(bucket_server):
     assert bucket_server.check() == ""
+
+
+DATABASES = {
+    name: os.environ[name]
+    for name in ("E2E_DATABASE_URL", "DJANKISERV_TEST_POSTGRES", "DJANKISERV_TEST_MYSQL")
+    if os.environ.get(name)
+}
+
+
+class OtherMachine(Djankiserv):
+    """A server with a data folder of its own, and the databases and the bucket of others. Uploads are answered as early as can be."""
+
+    def __init__(self, bucket, database):
+        super().__init__()
+        self.database = database
+        self.extra_environment = bucket.environment() | {"DJANKISERV_SECRET_KEY": "the same secret for all of them, long enough"}
+
+    def command(self):
+        return [*super().command(), "--answer-import-after", "0"]
+
+    def remove(self):
+        self.database = None
+        super().remove()
+
+
+@pytest.mark.skipif(not DATABASES, reason="needs a database server: scripts/private-databases.sh e2e/run.sh test_media_bucket.py")
+@pytest.mark.parametrize("name", sorted(DATABASES))
+def test_an_upload_survives_its_machine(new_device, name):
+    """It was answered, its rows were being loaded, and the machine is gone with its disk. Another one goes on with the file."""
+    bucket = Bucket()
+    bucket.client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    database = FreshDatabase(DATABASES[name])
+    first, second = OtherMachine(bucket, database), OtherMachine(bucket, database)
+    try:
+        first.start()
+        account = first.new_account()
+        device = new_device(NEWEST, account=account, endpoint=first.base)
+        device.generate(notes=2_000, reviews=10_000)
+        assert device.sync()["did"] == "full_upload"
+        device.full_upload()
+        first.kill()
+        first.remove()
+        # The file is in the bucket until all rows are there. If they were already, back to the moment before.
+        seen = bucket.client.list_object_versions(Bucket=bucket.name, Prefix="anki/imports/")
+        assert len(seen["Versions"]) == 1, seen
+        for marker in seen.get("DeleteMarkers", []):
+            bucket.client.delete_object(Bucket=bucket.name, Key=marker["Key"], VersionId=marker["VersionId"])
+        database.within("update {schema}.generations set state = 'importing', lease_until = 0 where state in ('current', 'importing')")
+        second.start()
+        device.set_endpoint(second.base)
+        assert device.sync(timeout=60)["did"] == "nothing"
+        fresh = new_device(NEWEST, account=account, endpoint=second.base)
+        assert fresh.sync()["did"] == "full_download"
+        fresh.full_download(timeout=60)
+        assert fresh.counts() == device.counts()
+        assert not [key for key in bucket.keys() if key.startswith("anki/imports/")]
+        assert not second.check()
+    finally:
+        for server in (first, second):
+            server.stop()
+            server.remove()
+        database.drop()
+        bucket.service.stop()

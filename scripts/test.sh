@@ -32,9 +32,9 @@ scripts/test-packaging.sh
 step "real clients"
 E2E_SERVER=djankiserv e2e/run.sh
 
-step "an installation of the original, on both databases"
-scripts/private-databases.sh e2e/run.sh test_from_original.py
-DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh e2e/run.sh test_from_original.py
+step "an installation of the original, and machines that share only a bucket, on both databases"
+scripts/private-databases.sh e2e/run.sh test_from_original.py test_media_bucket.py
+DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh e2e/run.sh test_from_original.py test_media_bucket.py
 
 step "real clients on MariaDB (those that depend on the database; all of them in make test-long)"
 DJANKISERV_TEST_ENGINE=mysql scripts/private-databases.sh scripts/e2e-on-mariadb.sh \

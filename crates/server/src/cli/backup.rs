@@ -108,6 +108,9 @@ pub async fn restore(config: Config, args: RestoreArgs) -> anyhow::Result<()> {
             for (file, why) in &restored.media.skipped {
                 output::error(&format!("{name}: left out: {file}: {why}"));
             }
+            for warning in &restored.warnings {
+                output::line(&format!("{name}: warning: {warning}"));
+            }
         })
         .await
     })

@@ -18,12 +18,15 @@ use bucket::{NewObjects, ObjectReader};
 use folder::{Folder, NewFiles};
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
 /// Younger content may also belong to a request that has not committed yet.
 pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A client waits while such a file is packed.
+const SHARED_LEVEL: i32 = 1;
 
 /// Where the contents of all accounts' media are.
 #[derive(Debug, Clone)]
@@ -61,6 +64,58 @@ impl MediaStore {
     /// When its description cannot be right. Whether it can be reached shows with the first request.
     pub fn connect(location: &MediaLocation) -> io::Result<Self> {
         Ok(Self(Place::Bucket(Bucket::connect(location)?)))
+    }
+
+    /// Keeps a file, which is no media, where the processes of other machines find it: packed, in the bucket. With a folder, machines share
+    /// the disk that it is on already.
+    ///
+    /// # Errors
+    /// When reading or the network fails.
+    pub fn share(&self, name: &str, file: &Path) -> io::Result<()> {
+        match &self.0 {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.put_named(name, &mut zstd::stream::read::Encoder::new(File::open(file)?, SHARED_LEVEL)?),
+        }
+    }
+
+    /// Fetches such a file to `target`, and answers whether there is one.
+    ///
+    /// # Errors
+    /// When writing or the network fails.
+    pub fn fetch_shared(&self, name: &str, target: &Path) -> io::Result<bool> {
+        let Place::Bucket(bucket) = &self.0 else { return Ok(false) };
+        let packed = match bucket.get_named(name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            packed => packed?,
+        };
+        let folder = target.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        zstd::stream::copy_decode(packed, file.as_file_mut())?;
+        file.as_file().sync_all()?;
+        file.persist(target)?;
+        Ok(true)
+    }
+
+    /// Names of such files below one.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn shared(&self, below: &str) -> io::Result<Vec<String>> {
+        match &self.0 {
+            Place::Folder(_) => Ok(Vec::new()),
+            Place::Bucket(bucket) => Ok(bucket.list_named(below)?.into_iter().map(|(name, _)| name).collect()),
+        }
+    }
+
+    /// Removes such a file. That it is not there is no error.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn unshare(&self, name: &str) -> io::Result<()> {
+        match &self.0 {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(bucket) => bucket.delete_named(name),
+        }
     }
 
     /// Begins to store the contents of one request.

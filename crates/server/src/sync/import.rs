@@ -1,7 +1,7 @@
 //! Loads an uploaded file into a new generation and switches to it.
 //!
 //! A client gives up when it hears nothing for 30 seconds. An import that may take longer is made safe first: the file goes to a folder
-//! where it survives a crash, and the generation becomes the current one while its rows are still on their way. From that moment the
+//! where it survives a crash (and to the bucket, if media is in one, as other machines may not see that folder), and the generation becomes the current one while its rows are still on their way. From that moment the
 //! upload has taken place; whatever needs the rows waits, and any process takes the import over if this one dies.
 
 use super::error::SyncError;
@@ -68,11 +68,17 @@ pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
     let path = kept_file(app, &new);
     tracing::warn!(account = new.account, number = new.number, "taking over an import that was cut off");
     let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
-    let opened = {
-        let path = path.clone();
-        tokio::task::spawn_blocking(move || CollectionFile::open(&path, &limits)).await.map_err(|e| e.to_string())?
-    };
-    let file = Arc::new(opened.map_err(|e| e.to_string())?);
+    let (media, name) = (app.media.clone(), shared_name(&new));
+    let opened = tokio::task::spawn_blocking(move || {
+        if !path.exists() && !media.fetch_shared(&name, &path).map_err(|e| e.to_string())? {
+            return Err(format!(
+                "there is no {}, and it is not in a bucket: several machines have to share the data folder",
+                path.display()
+            ));
+        }
+        CollectionFile::open(&path, &limits).map_err(|e| e.to_string())
+    });
+    let file = Arc::new(opened.await.map_err(|e| e.to_string())??);
     let loaded = tokio::select! {
         loaded = load(app, &file, &new) => loaded,
         lost = keep_lease(app, &new) => Err(lost),
@@ -81,7 +87,7 @@ pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
     let made_here = replaced(app, new.account).await?;
     let current = merged(app, new.account, made_here.as_ref(), current).await.map_err(|e| e.reason())?;
     if app.user.end_import(&new, &current).await.map_err(|e| e.to_string())? {
-        remove(&path);
+        forget(app, &new).await;
         tracing::info!(account = new.account, number = new.number, counts = ?current.counts, "import finished");
     }
     Ok(true)
@@ -99,6 +105,15 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
         let Some((Ok(account), Ok(number))) = ids.map(|(account, number)| (account.parse(), number.parse())) else { continue };
         if !app.user.is_being_filled(account, number).await? {
             remove(&entry.path());
+        }
+    }
+    let media = app.media.clone();
+    for name in tokio::task::spawn_blocking(move || media.shared(SHARED)).await?? {
+        let ids = name.strip_prefix(SHARED).and_then(|name| name.strip_prefix('/')?.strip_suffix(SHARED_END)?.split_once('-'));
+        let Some((Ok(account), Ok(number))) = ids.map(|(account, number)| (account.parse(), number.parse())) else { continue };
+        if !app.user.is_being_filled(account, number).await? {
+            let media = app.media.clone();
+            tokio::task::spawn_blocking(move || media.unshare(&name)).await??;
         }
     }
     Ok(())
@@ -174,7 +189,7 @@ async fn finish_import(
 ) -> Result<(), Refusal> {
     let current = merged(app, upload.account, made_here, loaded?).await?;
     if app.user.end_import(new, &current).await? {
-        remove(&kept_file(app, new));
+        forget(app, new).await;
     }
     log_end(upload, &current);
     Ok(())
@@ -229,6 +244,7 @@ fn done(switched: store::Result<Switched>) -> Result<(), Refusal> {
 async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Result<(), Refusal> {
     let file = upload.file.clone();
     let (source, target) = (upload.spooled.path().to_owned(), kept_file(app, new));
+    let (media, shared) = (app.media.clone(), shared_name(new));
     let (counts, scheduler) = tokio::task::spawn_blocking(move || {
         // The load does this too, but may not have come to its end.
         file.check()?;
@@ -249,6 +265,7 @@ async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Resu
         file.for_each_review(|_| Ok::<_, FileError>(()))?;
         let scheduler = file.scheduler()?;
         keep(&source, &target)?;
+        media.share(&shared, &target)?;
         Ok::<_, Refusal>((counts, scheduler))
     })
     .await??;
@@ -265,9 +282,30 @@ async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Resu
     match &switched {
         Ok(()) => tracing::info!(account = %upload.username, ?counts, "a large upload has taken place; its rows are still being loaded"),
         Err(Refusal::Unknown(_)) => {}
-        Err(_) => remove(&kept_file(app, new)),
+        Err(_) => forget(app, new).await,
     }
     switched
+}
+
+/// Where files are in the bucket.
+const SHARED: &str = "imports";
+const SHARED_END: &str = ".anki2.zst";
+
+fn shared_name(new: &NewGeneration) -> String {
+    format!("{SHARED}/{}-{}{SHARED_END}", new.account, new.number)
+}
+
+/// Removes the file of an import that is over. What cannot be removed now is found by the sweep.
+async fn forget(app: &App, new: &NewGeneration) {
+    let path = kept_file(app, new);
+    if path.exists() {
+        remove(&path);
+    }
+    let (media, name) = (app.media.clone(), shared_name(new));
+    let gone = tokio::task::spawn_blocking(move || media.unshare(&name)).await.map_err(std::io::Error::other).flatten();
+    if let Err(error) = gone {
+        tracing::warn!(%error, account = new.account, "cannot remove an imported file from the bucket now");
+    }
 }
 
 fn kept_file(app: &App, new: &NewGeneration) -> PathBuf {

@@ -5,6 +5,9 @@ use crate::media::{batch, sane, upload};
 use crate::support::{BASIC, NOW, TestServer, card_row, collection, note_row};
 use anki::file::Schema;
 use djankiserv::actions::api_tokens::Scope;
+use djankiserv::actions::import::folder::MediaFolder;
+use djankiserv::actions::import::media::{Index, import as import_media};
+use djankiserv::actions::import::{self, Stamping};
 use serde_json::json;
 use store::main_db::AccountChange;
 
@@ -126,5 +129,33 @@ async fn programs_have_no_more_room_than_devices() {
     // In place of itself there is room.
     assert_eq!(call("PUT", "/api/v2/media/a.txt", Some(json!("b".repeat(500)))).await.status, 200);
     assert_eq!(call("DELETE", "/api/v2/media/a.txt", None).await.status, 204);
+    server.end().await;
+}
+
+/// Who imports or restores decides about quotas too.
+#[tokio::test]
+async fn imports_pass_quotas_and_say_so() {
+    let server = TestServer::new().await;
+    server.device("a").await;
+    server.limit("a", Some(10_000), Some(1000)).await;
+    let account = server.app.accounts.find_by_id(server.account("a").await).await.unwrap();
+    assert!(import::over_quota(&server.app, &account).await.unwrap().is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jpg"), vec![1; 600]).unwrap();
+    std::fs::write(folder.path().join("b.jpg"), vec![2; 600]).unwrap();
+    let source = MediaFolder(folder.path().to_owned());
+    let entries = source.with_files(Vec::new()).unwrap();
+    let outcome = import_media(&server.app, &account, source, entries, Index::Merge, |_| ()).await.unwrap();
+    assert_eq!(outcome.stored, 2);
+    let spooled = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(spooled.path(), collection(Schema::V18, 3, NOW)).unwrap();
+    let opened = import::open(&server.app, spooled).await.unwrap();
+    let imported = import::replace(&server.app, &account, opened, Stamping::Renew).await.unwrap();
+    assert_eq!(imported.counts.notes, 3);
+    let said = import::over_quota(&server.app, &account).await.unwrap();
+    assert!(
+        said.len() == 2 && said[0].starts_with("the media takes 1200 bytes") && said[1].starts_with("the collection takes "),
+        "{said:?}"
+    );
     server.end().await;
 }

@@ -20,6 +20,8 @@ pub struct Restored {
     pub existed: bool,
     pub counts: Option<Counts>,
     pub media: media::Outcome,
+    /// Quotas that are exceeded now.
+    pub warnings: Vec<String>,
 }
 
 /// Brings back all accounts of a run, or the one named `user`. Accounts that exist keep their password and devices; their collection is
@@ -105,10 +107,11 @@ async fn one(app: &Arc<App>, target: &Target, run: &str, line: AccountLine, user
             zstd::stream::copy_decode(place.get(&packed)?, file.as_file())?;
             Ok::<_, io::Error>(file)
         });
-        let opened = import::open(app, None, unpacked.await??).await?;
+        let opened = import::open(app, unpacked.await??).await?;
         counts = Some(import::replace(app, &account, opened, Stamping::Renew).await?.counts);
     }
-    Ok(Restored { username: account.username, existed, counts, media })
+    let warnings = import::over_quota(app, &account).await?;
+    Ok(Restored { username: account.username, existed, counts, media, warnings })
 }
 
 /// The account as it was, with the same id.

@@ -69,7 +69,7 @@ struct Stored {
 /// Brings files into an account. `progress` is told how many are done.
 ///
 /// # Errors
-/// When the account's quota would be exceeded, or a database or the disk fails. What was stored until then stays, and is known the next time.
+/// When a database or the disk fails. What was stored until then stays, and is known the next time.
 pub async fn import(
     app: &Arc<App>,
     account: &Account,
@@ -79,7 +79,7 @@ pub async fn import(
     mut progress: impl FnMut(u64),
 ) -> Result<Outcome, ImportError> {
     let mut outcome = Outcome::default();
-    let (id, quota) = (account.id, account.quota_media_bytes);
+    let id = account.id;
     let mut last_usn = match index {
         Index::Keep(usn) => usn,
         Index::Merge => 0,
@@ -116,14 +116,6 @@ pub async fn import(
                     Some(StoredContent { content_key: Some(_), .. }) => outcome.stored += 1,
                     Some(_) => outcome.known += 1,
                     None => {}
-                }
-            }
-            if let Some(quota) = quota {
-                let bytes: i64 =
-                    stored.iter().filter_map(|file| file.content.as_ref()).filter(|c| c.content_key.is_some()).map(|c| c.size).sum();
-                let used = app.user.media_state(id).await?.map_or(0, |state| state.bytes);
-                if used + bytes > quota {
-                    return Err(ImportError::Refused(format!("the media of {} would exceed its quota of {quota} bytes", account.username)));
                 }
             }
             put(app, id, stored, &known, index, &mut last_usn).await?;

@@ -78,15 +78,37 @@ pub struct Opened {
 /// Opens a private copy of a collection file.
 ///
 /// # Errors
-/// When it is larger than the limit of the server or the account, or refused as an upload would be.
-pub async fn open(app: &App, account: Option<&Account>, spooled: NamedTempFile) -> Result<Opened, ImportError> {
-    let quota = account.and_then(|account| account.quota_collection_bytes).map_or(u64::MAX, i64::unsigned_abs);
-    let limits = Limits { max_bytes: app.config.limits.max_upload.min(quota), ..Limits::default() };
+/// When it is larger than the limit of the server, or refused as an upload would be.
+pub async fn open(app: &App, spooled: NamedTempFile) -> Result<Opened, ImportError> {
+    let limits = Limits { max_bytes: app.config.limits.max_upload, ..Limits::default() };
     let opened = tokio::task::spawn_blocking(move || {
         let file = CollectionFile::open_unchecked(spooled.path(), &limits)?;
         Ok::<_, FileError>(Opened { file: Arc::new(file), spooled })
     });
     Ok(opened.await??)
+}
+
+/// What of an account is larger than its quota now, in words. Commands that import and restore are given by whoever decides about quotas too,
+/// so they are not refused.
+///
+/// # Errors
+/// When a database fails.
+pub async fn over_quota(app: &App, account: &Account) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    let mut compare = |what: &str, used: i64, quota: Option<i64>| {
+        if let Some(quota) = quota.filter(|quota| used > *quota) {
+            found.push(format!("the {what} takes {used} bytes, and its quota is {quota}: devices can add nothing to it"));
+        }
+    };
+    if account.quota_media_bytes.is_some() {
+        compare("media", app.user.media_state(account.id).await?.map_or(0, |state| state.bytes), account.quota_media_bytes);
+    }
+    if account.quota_collection_bytes.is_some()
+        && let Some(current) = app.user.state(account.id).await?.and_then(|state| state.current)
+    {
+        compare("collection", app.user.schema_size(&current.schema).await?, account.quota_collection_bytes);
+    }
+    Ok(found)
 }
 
 /// Reads a collection file to its end, as an import would, and changes nothing.

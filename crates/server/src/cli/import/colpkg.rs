@@ -1,6 +1,6 @@
 //! `import colpkg`.
 
-use super::{ACTOR, media, tell_collection, tell_media};
+use super::{ACTOR, media, tell_collection, tell_media, tell_quotas};
 use crate::actions::import::media::Index;
 use crate::actions::import::package::Package;
 use crate::actions::import::{self, Stamping};
@@ -40,7 +40,7 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
         Ok::<_, import::ImportError>((package, collection, entries))
     });
     let (package, collection, entries) = read.await?.with_context(|| format!("cannot import {}", args.file.display()))?;
-    let opened = import::open(app, Some(&account), collection).await?;
+    let opened = import::open(app, collection).await?;
     if args.dry_run {
         tell_collection(&account.username, "would become", &import::look(&opened).await?);
         output::line(&format!("{}: {} media files would be brought in", account.username, entries.len()));
@@ -53,5 +53,5 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     app.accounts.note(ACTOR, &account, "collection.import", "replaced by a package").await;
     tell_collection(&account.username, "is now", &imported);
     tell_media(&account.username, &outcome);
-    Ok(())
+    tell_quotas(app, &account).await
 }

@@ -1,6 +1,6 @@
 //! `import djankiserv`.
 
-use super::{ACTOR, media, tell_collection, tell_media};
+use super::{ACTOR, media, tell_collection, tell_media, tell_quotas};
 use crate::actions::accounts::AdoptedUser;
 use crate::actions::import::folder::MediaFolder;
 use crate::actions::import::media::Index;
@@ -106,7 +106,7 @@ async fn one(app: &Arc<App>, args: &Args, old: &Old, user: &OldUser) -> anyhow::
                 output::line(&format!("{name}: {} cards without a note, left by the old server, are left out", file.orphans));
             }
             let wanted = [file.notes, file.cards, file.reviews].map(u64::cast_signed);
-            let opened = import::open(app, None, file.file).await?;
+            let opened = import::open(app, file.file).await?;
             let seen = import::look(&opened).await?;
             if [seen.counts.notes, seen.counts.cards, seen.counts.revlog] != wanted {
                 bail!("of {wanted:?} notes, cards and reviews only {:?} could be read back", seen.counts);
@@ -159,7 +159,7 @@ async fn one(app: &Arc<App>, args: &Args, old: &Old, user: &OldUser) -> anyhow::
         app.accounts.adopt_host_key(account.id, key).await?;
     }
     output::line(&format!("{name}: {} devices stay logged in", keys.len()));
-    Ok(())
+    tell_quotas(app, &account).await
 }
 
 /// `ann_old`, or `ann_1612345678_123`.

@@ -8,8 +8,8 @@ mod sync_server;
 
 use super::open::Open;
 use super::{output, progress};
-use crate::actions::import::Imported;
 use crate::actions::import::media::{self, Entry, Index, Outcome, Source};
+use crate::actions::import::{Imported, over_quota};
 use crate::app::App;
 use crate::config::Config;
 use anki::file::Repairs;
@@ -67,22 +67,10 @@ fn tell_collection(user: &str, done: &str, imported: &Imported) {
     }
 }
 
-/// Warns of quotas that are exceeded now. Imports by commands pass them, as the operator decides about both.
+/// Warns of quotas that are exceeded now.
 async fn tell_quotas(app: &App, account: &Account) -> anyhow::Result<()> {
-    let user = &account.username;
-    if let Some(quota) = account.quota_media_bytes {
-        let used = app.user.media_state(account.id).await?.map_or(0, |state| state.bytes);
-        if used > quota {
-            output::line(&format!("{user}: warning: the media takes {used} bytes, and its quota is {quota}: devices can add no more"));
-        }
-    }
-    if let Some(quota) = account.quota_collection_bytes
-        && let Some(current) = app.user.state(account.id).await?.and_then(|state| state.current)
-    {
-        let used = app.user.schema_size(&current.schema).await?;
-        if used > quota {
-            output::line(&format!("{user}: warning: the collection takes {used} bytes, and its quota is {quota}: devices can add no more"));
-        }
+    for warning in over_quota(app, account).await? {
+        output::line(&format!("{}: warning: {warning}", account.username));
     }
     Ok(())
 }

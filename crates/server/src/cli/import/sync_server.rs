@@ -1,6 +1,6 @@
 //! `import anki-sync-server`.
 
-use super::{ACTOR, media, tell_collection, tell_media};
+use super::{ACTOR, media, tell_collection, tell_media, tell_quotas};
 use crate::actions::accounts::NewUser;
 use crate::actions::import::media::{Entry, Index};
 use crate::actions::import::sync_server::{self, UserFolder};
@@ -90,7 +90,7 @@ impl Contents {
         let (folder, collection, media_usn, media) = read.await??;
         let collection = match collection {
             Some(file) => {
-                let opened = import::open(app, None, file).await?;
+                let opened = import::open(app, file).await?;
                 let seen = import::look(&opened).await?;
                 Some((opened, seen))
             }
@@ -124,7 +124,7 @@ impl Contents {
             }
             None => output::line(&format!("{user}: taken over, without a collection")),
         }
-        Ok(())
+        tell_quotas(app, account).await
     }
 }
 
