@@ -6,7 +6,7 @@ use super::source::Reader;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::path::PathBuf;
-use store::engine::{ConnectTo, Engine, Host};
+use store::engine::{ConnectTo, Encryption, Engine, Host, TlsMode, read_roots};
 
 /// Which databases to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ struct Names {
     password: &'static Setting,
     host: &'static Setting,
     port: &'static Setting,
+    sslmode: &'static Setting,
+    sslrootcert: &'static Setting,
     url: &'static Setting,
 }
 
@@ -36,6 +38,8 @@ const MAIN: Names = Names {
     password: settings::MAINDB_PASSWORD,
     host: settings::MAINDB_HOST,
     port: settings::MAINDB_PORT,
+    sslmode: settings::MAINDB_SSLMODE,
+    sslrootcert: settings::MAINDB_SSLROOTCERT,
     url: settings::MAINDB_URL,
 };
 
@@ -46,6 +50,8 @@ const USER: Names = Names {
     password: settings::USERDB_PASSWORD,
     host: settings::USERDB_HOST,
     port: settings::USERDB_PORT,
+    sslmode: settings::USERDB_SSLMODE,
+    sslrootcert: settings::USERDB_SSLROOTCERT,
     url: settings::USERDB_URL,
 };
 
@@ -58,7 +64,9 @@ struct Parts {
     password: Option<Secret>,
     host: Option<Host>,
     port: Option<u16>,
-    /// The password part is needed but was given in an unusable way, which has been reported already.
+    tls: Option<TlsMode>,
+    roots: Option<PathBuf>,
+    /// Something was given in an unusable way, which has been reported already.
     broken: bool,
     any: bool,
 }
@@ -81,9 +89,11 @@ pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databa
         return Some(Databases::Embedded);
     }
     let engine = main.engine.unwrap_or(Engine::Postgres);
+    let host = main.host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into()));
     let main_to = ConnectTo {
         engine,
-        host: main.host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into())),
+        encryption: encryption(main.tls, main.roots.clone(), &host),
+        host,
         port: main.port.unwrap_or(engine.default_port()),
         user: main.user.unwrap_or_else(|| settings::MAINDB_USER.default.into()),
         password: main.password.map(|secret| secret.expose().to_owned()),
@@ -106,11 +116,32 @@ pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databa
         password: user.password.map(|s| s.expose().to_owned()).or_else(|| main_to.password.clone().filter(|_| same_server)),
         database: user.name.unwrap_or_else(|| main_to.database.clone()),
         max_connections,
+        // What was demanded of main's server is demanded of this one too.
+        encryption: encryption(
+            user.tls.or(main.tls),
+            user.roots.or(main.roots).filter(|_| user.tls.or(main.tls) >= Some(TlsMode::Require)),
+            &host,
+        ),
         host,
     };
     let main_ok = check_password(reader, &main_to, &MAIN);
     let user_ok = !user.any || check_password(reader, &user_to, &USER);
     (main_ok && user_ok).then_some(Databases::External { main: main_to, user: user_to })
+}
+
+/// As it was set, or else if the server can, unless it is on this machine: there it would cost time and protect nothing.
+fn encryption(mode: Option<TlsMode>, roots: Option<PathBuf>, host: &Host) -> Encryption {
+    let by_itself = if host.is_local() { TlsMode::Off } else { TlsMode::Prefer };
+    Encryption { mode: mode.unwrap_or(by_itself), roots }
+}
+
+/// What is wrong with a file of authorities, if there is one.
+fn check_roots(mode: Option<TlsMode>, roots: Option<&PathBuf>) -> Result<(), String> {
+    let Some(path) = roots else { return Ok(()) };
+    if mode < Some(TlsMode::Require) {
+        return Err("is of no use without sslmode=verify-full or verify-ca, as the server's certificate is not checked then".to_owned());
+    }
+    read_roots(path).map(drop)
 }
 
 fn check_password(reader: &mut Reader, to: &ConnectTo, names: &Names) -> bool {
@@ -131,6 +162,8 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
         Parts { name: reader.text(names.name), user: reader.text(names.user), password: reader.secret(names.password), ..Parts::default() };
     let host = reader.text(names.host);
     let port = reader.text(names.port);
+    let sslmode = reader.text(names.sslmode);
+    parts.roots = reader.text(names.sslrootcert).map(PathBuf::from);
     let url = reader.secret(names.url);
     let separate = [
         (names.name, parts.name.is_some()),
@@ -138,7 +171,12 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
         (names.host, host.is_some()),
         (names.port, port.is_some()),
     ];
-    parts.any = engine.is_some() || url.is_some() || parts.password.is_some() || separate.iter().any(|(_, set)| *set);
+    parts.any = engine.is_some()
+        || url.is_some()
+        || sslmode.is_some()
+        || parts.roots.is_some()
+        || parts.password.is_some()
+        || separate.iter().any(|(_, set)| *set);
 
     if let Some(engine) = &engine {
         parts.engine = Engine::from_name(engine);
@@ -163,6 +201,13 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
             parts.broken = true;
         }
     }
+    if let Some(text) = sslmode {
+        parts.tls = TlsMode::from_name(&text);
+        if parts.tls.is_none() {
+            reader.refuse(names.sslmode, format!("`{text}` is not known; {MODES}"));
+            parts.broken = true;
+        }
+    }
     if let Some(url) = url {
         for (setting, _) in separate.iter().filter(|(_, set)| *set) {
             reader.refuse(setting, format!("is set together with {}, which says it already; set only one of them", names.url.name));
@@ -181,14 +226,30 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
                     );
                     parts.broken = true;
                 }
+                for (setting, twice) in [
+                    (names.sslmode, from_url.tls.is_some() && parts.tls.is_some()),
+                    (names.sslrootcert, from_url.roots.is_some() && parts.roots.is_some()),
+                ] {
+                    if twice {
+                        reader.refuse(setting, format!("is set, but {} says it too; set only one of them", names.url.name));
+                        parts.broken = true;
+                    }
+                }
                 let password = from_url.password.or(parts.password);
-                parts = Parts { password, any: true, broken: parts.broken, ..from_url };
+                let (tls, roots) = (from_url.tls.or(parts.tls), from_url.roots.or(parts.roots));
+                parts = Parts { password, tls, roots, any: true, broken: parts.broken, ..from_url };
             }
             Err(problem) => {
                 reader.refuse(names.url, problem);
                 parts.broken = true;
             }
         }
+    }
+    if let Err(problem) = check_roots(parts.tls, parts.roots.as_ref())
+        && !parts.broken
+    {
+        reader.refuse(names.sslrootcert, problem);
+        parts.broken = true;
     }
     parts
 }
@@ -198,11 +259,14 @@ fn read_parts(reader: &mut Reader, names: &Names) -> Parts {
 /// # Errors
 /// What is wrong with the address.
 pub fn connect_to_url(url: &str, max_connections: usize) -> Result<ConnectTo, String> {
-    let Parts { engine, name, user, password, host, port, .. } = parse_url(url)?;
+    let Parts { engine, name, user, password, host, port, tls, roots, .. } = parse_url(url)?;
+    check_roots(tls, roots.as_ref()).map_err(|problem| format!("has sslrootcert, which {problem}"))?;
     let engine = engine.unwrap_or(Engine::Postgres);
+    let host = host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into()));
     Ok(ConnectTo {
         engine,
-        host: host.unwrap_or_else(|| Host::Tcp(settings::MAINDB_HOST.default.into())),
+        encryption: encryption(tls, roots, &host),
+        host,
         port: port.unwrap_or(engine.default_port()),
         user: user.unwrap_or_else(|| settings::MAINDB_USER.default.into()),
         password: password.map(|secret| secret.expose().to_owned()),
@@ -233,6 +297,8 @@ fn parse_url(text: &str) -> Result<Parts, String> {
         password: url.password().map(decode).transpose()?.and_then(some).map(Secret::new),
         host: url.host_str().map(decode).transpose()?.and_then(some).filter(|host| host != NO_HOST).map(|host| parse_host(&host)),
         port: url.port(),
+        tls: None,
+        roots: None,
         any: true,
         broken: false,
     };
@@ -243,23 +309,25 @@ fn parse_url(text: &str) -> Result<Parts, String> {
             ("user", value) => parts.user = Some(value.to_owned()),
             ("password", value) => parts.password = Some(Secret::new(value)),
             ("dbname", value) => parts.name = Some(value.to_owned()),
-            ("sslmode", "disable" | "allow" | "prefer")
-            | ("ssl-mode", "DISABLED" | "PREFERRED")
-            | ("application_name" | "connect_timeout", _) => {}
+            // Each engine's own words, on both.
             ("sslmode" | "ssl-mode", mode) => {
-                return Err(format!(
-                    "asks for {key}={mode}, but TLS to the database is not supported yet in this version; reach it over a private network or a tunnel"
-                ));
+                parts.tls = Some(TlsMode::from_name(mode).ok_or_else(|| format!("has the unknown {key}={mode}; {MODES}"))?);
             }
+            // libpq's word for those of the system.
+            ("sslrootcert" | "ssl-ca", "system") => {}
+            ("sslrootcert" | "ssl-ca", path) => parts.roots = Some(PathBuf::from(path)),
+            ("application_name" | "connect_timeout", _) => {}
             (key, _) => {
                 return Err(format!(
-                    "has the parameter `{key}`, which is not supported; known are host, socket, port, user, password, dbname"
+                    "has the parameter `{key}`, which is not supported; known are host, socket, port, user, password, dbname, sslmode, sslrootcert"
                 ));
             }
         }
     }
     Ok(parts)
 }
+
+const MODES: &str = "sslmode must be disable, prefer, require, verify-ca or verify-full";
 
 /// Stands in for a missing host, which URLs in general may not lack after a user name.
 const NO_HOST: &str = "none.invalid";
@@ -287,6 +355,7 @@ mod tests {
     }
 
     fn to(host: Host, port: u16, user: &str, password: Option<&str>, database: &str) -> ConnectTo {
+        let encryption = encryption(None, None, &host);
         ConnectTo {
             engine: Engine::Postgres,
             host,
@@ -295,7 +364,12 @@ mod tests {
             password: password.map(Into::into),
             database: database.into(),
             max_connections: 5,
+            encryption,
         }
+    }
+
+    fn encrypted(mode: TlsMode, roots: Option<&str>, to: ConnectTo) -> ConnectTo {
+        ConnectTo { encryption: Encryption { mode, roots: roots.map(PathBuf::from) }, ..to }
     }
 
     fn mysql(to: ConnectTo) -> ConnectTo {
@@ -372,6 +446,44 @@ mod tests {
     }
 
     #[test]
+    fn how_connections_are_encrypted() -> std::io::Result<()> {
+        let file = std::env::temp_dir().join(format!("djankiserv-roots-{}.pem", std::process::id()));
+        let made = rcgen::generate_simple_self_signed(vec!["db".to_owned()]).expect("a certificate");
+        std::fs::write(&file, made.cert.pem())?;
+        let roots = file.to_str().expect("a path");
+        let db = to(tcp("db"), 5432, "me", Some("pw"), "anki");
+        assert_eq!(db.encryption.mode, TlsMode::Prefer, "on another machine");
+        assert_eq!(to(tcp("127.0.0.1"), 5432, "me", None, "anki").encryption.mode, TlsMode::Off, "on this one");
+        let main = |pairs: &[(&str, &str)]| match read_pairs(pairs) {
+            Ok(Databases::External { main, user }) => (main, user),
+            other => panic!("{pairs:?}: {other:?}"),
+        };
+        let url = "postgresql://me:pw@db/anki";
+        for (query, mode, with_roots) in [
+            ("sslmode=disable", TlsMode::Off, false),
+            ("sslmode=require", TlsMode::Require, false),
+            ("ssl-mode=VERIFY_IDENTITY", TlsMode::VerifyFull, false),
+            ("sslmode=verify-full&sslrootcert=system", TlsMode::VerifyFull, false),
+            (&format!("sslmode=verify-ca&sslrootcert={roots}"), TlsMode::VerifyCa, true),
+            (&format!("ssl-mode=VERIFY_CA&ssl-ca={roots}"), TlsMode::VerifyCa, true),
+        ] {
+            let want = encrypted(mode, with_roots.then_some(roots), db.clone());
+            assert_eq!(main(&[("MAINDB_URL", &format!("{url}?{query}"))]), (want.clone(), want), "{query}");
+            assert_eq!(connect_to_url(&format!("{url}?{query}"), 5).expect("usable").encryption.mode, mode, "{query}");
+        }
+        let separate = [("MAINDB_URL", url), ("MAINDB_SSLMODE", "verify-full"), ("MAINDB_SSLROOTCERT", roots)];
+        let want = encrypted(TlsMode::VerifyFull, Some(roots), db);
+        assert_eq!(main(&separate), (want.clone(), want.clone()));
+        let other = [("USERDB_HOST", "db2"), ("USERDB_PASSWORD", "q")];
+        let db2 = to(tcp("db2"), 5432, "me", Some("q"), "anki");
+        let strict = encrypted(TlsMode::VerifyFull, Some(roots), db2.clone());
+        assert_eq!(main(&[&separate[..], &other].concat()), (want.clone(), strict), "what is demanded of one is demanded of both");
+        let lax = encrypted(TlsMode::Off, None, db2);
+        assert_eq!(main(&[&separate[..], &other, &[("USERDB_SSLMODE", "disable")]].concat()), (want, lax));
+        std::fs::remove_file(&file)
+    }
+
+    #[test]
     fn what_is_refused() {
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
         let cases: &[Case] = &[
@@ -380,13 +492,21 @@ mod tests {
             (&[("USERDB_NAME", "x")], "MAINDB_NAME", "set both"),
             (&[("MAINDB_PASSWORD", "pw"), ("USERDB_ENGINE", "mysql")], "USERDB_PASSWORD", "is missing"),
             (&[("MAINDB_URL", "mysql://u:hunter2@h/n"), ("MAINDB_ENGINE", "postgresql")], "MAINDB_ENGINE", "only one"),
-            (&[("MAINDB_URL", "mysql://u:hunter2@h/n?ssl-mode=REQUIRED")], "MAINDB_URL", "TLS"),
+            (&[("MAINDB_URL", "mysql://u:hunter2@h/n?ssl-mode=SURE")], "MAINDB_URL", "verify-full"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_SSLMODE", "yes")], "MAINDB_SSLMODE", "verify-full"),
+            (&[("MAINDB_URL", "mysql://u:hunter2@h/n?sslmode=require"), ("MAINDB_SSLMODE", "require")], "MAINDB_SSLMODE", "only one"),
+            (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_SSLROOTCERT", "/ca.pem")], "MAINDB_SSLROOTCERT", "verify-full"),
+            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n?sslmode=verify-ca&sslrootcert=/nowhere")], "MAINDB_SSLROOTCERT", "/nowhere"),
+            (
+                &[("MAINDB_PASSWORD", "pw"), ("USERDB_HOST", "h"), ("USERDB_PASSWORD", "q"), ("USERDB_SSLROOTCERT", "/ca.pem")],
+                "USERDB_SSLROOTCERT",
+                "verify-full",
+            ),
             (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_ENGINE", "oracle")], "MAINDB_ENGINE", "django.db.backends.mysql"),
             (&[("MAINDB_PASSWORD", "pw"), ("MAINDB_PORT", "0")], "MAINDB_PORT", "5432"),
             (&[("MAINDB_URL", "http://u:hunter2@h/n")], "MAINDB_URL", "postgresql://"),
             (&[("MAINDB_URL", "u:hunter2")], "MAINDB_URL", "postgresql://"),
             (&[("MAINDB_URL", "postgresql://u:hunter2@h:port/n")], "MAINDB_URL", "not a usable address"),
-            (&[("MAINDB_URL", "postgresql://u:hunter2@h/n?sslmode=require")], "MAINDB_URL", "TLS"),
             (&[("MAINDB_URL", "postgresql://u:hunter2@h/n?what=x")], "MAINDB_URL", "`what`"),
             (&[("MAINDB_URL", "postgresql://u:hunter2@h/n"), ("MAINDB_HOST", "h")], "MAINDB_HOST", "only one"),
             (&[("MAINDB_URL", "postgresql://u:hunter2@h/n"), ("MAINDB_PASSWORD", "q")], "MAINDB_PASSWORD", "only one"),

@@ -164,8 +164,12 @@ settings! {
         "Where the database server is.";
     MAINDB_PORT = "MAINDB_PORT", default "", values "1–65535":
         "Its port. Unset, it is 5432 for PostgreSQL and 3306 for MySQL and MariaDB.";
+    MAINDB_SSLMODE = "MAINDB_SSLMODE", default "", values "`disable`, `prefer`, `require`, `verify-ca` or `verify-full`":
+        "Whether the connection is encrypted, and how far the server is checked: see [databases.md](databases.md#tls). MySQL's words (`REQUIRED`, `VERIFY_IDENTITY`, …) do too. Unset, it is `prefer` for servers on other machines. It does not concern unix sockets.";
+    MAINDB_SSLROOTCERT = "MAINDB_SSLROOTCERT", default "", values "a file in PEM form":
+        "The certificate of the authority that the server's certificate must come from. Unset, all that the system trusts will do.";
     MAINDB_URL = "MAINDB_URL", default "", values "`postgresql://user:password@host:port/name` or `mysql://…`", secret:
-        "All of the above in one. Special characters are percent-encoded; `?host=/run/postgresql` or `?socket=/run/mysqld/mysqld.sock` name a unix socket. The password may be given separately instead.";
+        "All of the above in one. Special characters are percent-encoded; `?host=/run/postgresql` or `?socket=/run/mysqld/mysqld.sock` name a unix socket, `?sslmode=verify-full&sslrootcert=/file` demand encryption. The password, SSLMODE and SSLROOTCERT may be given separately instead.";
 
     USERDB_ENGINE = "USERDB_ENGINE", default "", values "as for MAINDB": "The kind of database. It may be another one than main's.";
     USERDB_NAME = "USERDB_NAME", default "", values "text": "The name of the database.";
@@ -173,6 +177,8 @@ settings! {
     USERDB_PASSWORD = "USERDB_PASSWORD", default "", values "text", secret: "Its password. Main's is used only on main's server.";
     USERDB_HOST = "USERDB_HOST", default "", values "as for MAINDB": "Where the database server is.";
     USERDB_PORT = "USERDB_PORT", default "", values "1–65535": "Its port: main's on main's server, otherwise that of the engine.";
+    USERDB_SSLMODE = "USERDB_SSLMODE", default "", values "as for MAINDB": "Whether the connection is encrypted.";
+    USERDB_SSLROOTCERT = "USERDB_SSLROOTCERT", default "", values "a file in PEM form": "The certificate of the server's authority.";
     USERDB_URL = "USERDB_URL", default "", values "as for MAINDB", secret: "All of the above in one.";
 }
 
@@ -210,13 +216,33 @@ pub const GROUPS: &[Group] = &[
         title: "Main database",
         about: "Accounts, logins and settings. With none of these set, the server runs a private PostgreSQL of its own in the data \
                 folder (it has to be installed, not configured). As soon as one of them is set, an external database is used.",
-        settings: &[MAINDB_ENGINE, MAINDB_NAME, MAINDB_USER, MAINDB_PASSWORD, MAINDB_HOST, MAINDB_PORT, MAINDB_URL],
+        settings: &[
+            MAINDB_ENGINE,
+            MAINDB_NAME,
+            MAINDB_USER,
+            MAINDB_PASSWORD,
+            MAINDB_HOST,
+            MAINDB_PORT,
+            MAINDB_SSLMODE,
+            MAINDB_SSLROOTCERT,
+            MAINDB_URL,
+        ],
     },
     Group {
         title: "User database",
         about: "Collections and media lists. It may be another database or server than main's. What is not set is the same as for \
                 the main database.",
-        settings: &[USERDB_ENGINE, USERDB_NAME, USERDB_USER, USERDB_PASSWORD, USERDB_HOST, USERDB_PORT, USERDB_URL],
+        settings: &[
+            USERDB_ENGINE,
+            USERDB_NAME,
+            USERDB_USER,
+            USERDB_PASSWORD,
+            USERDB_HOST,
+            USERDB_PORT,
+            USERDB_SSLMODE,
+            USERDB_SSLROOTCERT,
+            USERDB_URL,
+        ],
     },
     Group { title: "AnkiConnect", about: "", settings: &[ANKICONNECT_ORIGINS, ANKICONNECT_FETCH] },
     Group { title: "Media", about: "", settings: &[MEDIA_URL, MEDIA_ACCESS_KEY, MEDIA_SECRET_KEY] },

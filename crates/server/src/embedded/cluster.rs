@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use store::engine::{ConnectTo, Engine, Host};
+use store::engine::{ConnectTo, Encryption, Engine, Host};
 use tokio::io::AsyncWriteExt;
 
 /// The role that the server works as: owner of its database, not a superuser.
@@ -100,6 +100,7 @@ impl Cluster {
             password: None,
             database: DATABASE.into(),
             max_connections,
+            encryption: Encryption::default(),
         }
     }
 

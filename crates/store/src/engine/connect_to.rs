@@ -1,4 +1,5 @@
-use super::Engine;
+use super::{Encryption, Engine};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Where a database is and how to log in.
@@ -13,6 +14,7 @@ pub struct ConnectTo {
     pub database: String,
     /// Most connections that one process opens.
     pub max_connections: usize,
+    pub encryption: Encryption,
 }
 
 /// The place of a database server.
@@ -22,6 +24,18 @@ pub enum Host {
     Tcp(String),
     /// The folder of a unix socket, or the socket itself where the engine has no fixed name for it.
     Socket(PathBuf),
+}
+
+impl Host {
+    /// Whether it is on this machine, so that nothing of what is said crosses a network.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Socket(_) => true,
+            Self::Tcp(name) => {
+                name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for ConnectTo {

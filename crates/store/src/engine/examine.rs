@@ -1,6 +1,6 @@
 //! What `djankiserv doctor` asks of a database server, and what it makes of the answers. Each engine knows what to look at.
 
-use super::{ConnectTo, Engine, mysql, postgres};
+use super::{ConnectTo, Engine, Host, TlsMode, mysql, postgres};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -114,6 +114,30 @@ pub(super) fn connections(wanted: usize, most: i64, others: i64, setting: &str) 
         return Observation::new("connections", Level::Note, found, advice);
     }
     Observation::good("connections", found)
+}
+
+/// Whether somebody on the way could read along, or pretend to be the server. Says nothing of servers on this machine.
+pub(super) fn encryption(to: &ConnectTo, version: Option<&str>) -> Option<Observation> {
+    let Host::Tcp(host) = &to.host else { return None };
+    if to.host.is_local() && version.is_none() {
+        return None;
+    }
+    let checked = match to.encryption.check() {
+        TlsMode::VerifyFull => "",
+        TlsMode::VerifyCa => ", and the authority of its certificate is checked, but not the name",
+        TlsMode::Off | TlsMode::Prefer | TlsMode::Require => ", with whoever answers: its certificate is not checked",
+    };
+    let advice = "set sslmode=verify-full, and sslrootcert to the certificate of its authority: docs/databases.md";
+    Some(match version {
+        None => {
+            let found = format!("the connection to {host} is not encrypted: who listens on the way can read collections");
+            Observation::new("encryption", Level::Warning, found, format!("switch TLS on there, and {advice}"))
+        }
+        Some(version) if checked.is_empty() || to.host.is_local() => {
+            Observation::good("encryption", format!("the connection is encrypted ({version}){checked}"))
+        }
+        Some(version) => Observation::new("encryption", Level::Note, format!("the connection is encrypted ({version}){checked}"), advice),
+    })
 }
 
 #[cfg(test)]

@@ -18,12 +18,14 @@ mod kind;
 mod mysql;
 mod postgres;
 mod table;
+mod tls;
 mod usage;
 mod value;
 
 pub use connect_to::{ConnectTo, Host};
 pub use kind::Engine;
 pub use table::{Index, Kind, Table};
+pub use tls::{Encryption, TlsMode, read_roots};
 pub use usage::PoolUse;
 pub use value::{RowEncoder, Value, escape_text, unescape_text};
 

@@ -1,22 +1,24 @@
 //! PostgreSQL: all that is particular to it.
 
+mod connect;
 pub(super) mod examine;
 
 use super::table::{Index, Kind, Table};
 use super::usage::{PoolUse, Takes};
 use super::value::{escape_text, unescape_text};
-use super::{ConnectTo, Host, Value};
+use super::{ConnectTo, Value};
 use crate::error::{Result, StoreError};
 use bytes::{Bytes, BytesMut};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime};
+use connect::{Way, advised};
+use deadpool_postgres::{Hook, HookError, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime};
 use futures_util::future::join_all;
 use futures_util::{SinkExt, Stream, StreamExt, pin_mut};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{NoTls, Statement};
 
 /// The schema of the tables that are not a collection's.
 const SHARED_SCHEMA: &str = "djankiserv";
@@ -54,7 +56,7 @@ pub(super) struct Row(tokio_postgres::Row);
 
 impl Pool {
     pub(super) async fn connect(to: &ConnectTo) -> Result<Self> {
-        let manager = Manager::from_config(config(to), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = Way::to(to).await?.manager(ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let inner = deadpool_postgres::Pool::builder(manager)
             .max_size(to.max_connections)
             // The one used last: its backend has in memory what the next request is likely to need.
@@ -75,7 +77,7 @@ impl Pool {
             .build()
             .map_err(|e| StoreError::Internal(format!("connection pool: {e}")))?;
         let pool = Self { inner, takes: Arc::default() };
-        match pool.get().await?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
+        match pool.get().await.map_err(|e| advised(e, to))?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
             // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(e) => return Err(e),
@@ -170,20 +172,6 @@ impl Pool {
     pub(super) fn usage(&self) -> PoolUse {
         self.takes.with(&self.inner.status())
     }
-}
-
-fn config(to: &ConnectTo) -> tokio_postgres::Config {
-    let mut config = tokio_postgres::Config::new();
-    match &to.host {
-        Host::Tcp(host) => config.host(host),
-        Host::Socket(folder) => config.host_path(folder),
-    };
-    config.port(to.port).user(&to.user).dbname(&to.database).application_name("djankiserv");
-    config.connect_timeout(PATIENCE);
-    if let Some(password) = &to.password {
-        config.password(password);
-    }
-    config
 }
 
 impl Connection {

@@ -10,3 +10,5 @@ mod rights;
 mod sessions;
 mod support;
 mod text;
+mod tls;
+mod tls_server;

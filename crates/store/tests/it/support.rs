@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use store::engine::{ConnectTo, Db, Engine, Host};
+use store::engine::{ConnectTo, Db, Encryption, Engine, Host};
 use store::user_db::UserDb;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -26,7 +26,7 @@ pub fn by_engine<T>(postgres: T, mysql: T) -> T {
 
 /// The server's administrator. Addresses are `postgresql:///postgres?host=<folder of the socket>&user=<name>` and
 /// `mysql://<name>[:<password>]@<host>[:<port>]/mysql[?socket=<path>]`.
-fn administrator() -> ConnectTo {
+pub fn administrator() -> ConnectTo {
     let variable = by_engine("DJANKISERV_TEST_POSTGRES", "DJANKISERV_TEST_MYSQL");
     let url = std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, or scripts/private-databases.sh cargo test"));
@@ -45,6 +45,7 @@ fn administrator() -> ConnectTo {
         password,
         database: by_engine("postgres", "mysql").into(),
         max_connections: 6,
+        encryption: Encryption::default(),
     }
 }
 
@@ -60,21 +61,38 @@ pub async fn fresh() -> ConnectTo {
 
 /// The same, for an account that lacks one of the documented rights.
 pub async fn fresh_without(right: &str) -> ConnectTo {
-    let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin = admin().await;
     if engine() == Engine::Postgres {
-        admin.script(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let name = new_name();
+        admin().await.script(&format!("CREATE DATABASE {name}")).await.unwrap();
         return ConnectTo { database: name, ..administrator() };
     }
-    let documented = DOCUMENTATION.split("```sql").find(|block| block.contains("GRANT")).unwrap().split("```").next().unwrap();
-    for statement in documented.split(';').filter(|statement| !statement.trim().is_empty()) {
-        let statement = statement.replace("djankiserv", &name).replace("'localhost'", "'%'");
-        // The first in the list is followed by a comma, the last is preceded by one.
-        let granted =
-            if right.is_empty() { statement } else { statement.replace(&format!(", {right}"), "").replace(&format!("{right}, "), "") };
-        admin.script(&granted).await.unwrap();
+    fresh_at(&administrator(), right).await
+}
+
+/// A fresh database for an account with a password, on the server of this administrator.
+pub async fn fresh_at(administrator: &ConnectTo, without_right: &str) -> ConnectTo {
+    const PASSWORD: &str = "a long password";
+    let name = new_name();
+    let admin = Db::connect(administrator).await.unwrap();
+    if engine() == Engine::Postgres {
+        admin.script(&format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")).await.unwrap();
+        admin.script(&format!("CREATE DATABASE {name} OWNER {name}")).await.unwrap();
+    } else {
+        let documented = DOCUMENTATION.split("```sql").find(|block| block.contains("GRANT")).unwrap().split("```").next().unwrap();
+        for statement in documented.split(';').filter(|statement| !statement.trim().is_empty()) {
+            let statement = statement.replace("djankiserv", &name).replace("'localhost'", "'%'");
+            // The first in the list is followed by a comma, the last is preceded by one.
+            let right = without_right;
+            let granted =
+                if right.is_empty() { statement } else { statement.replace(&format!(", {right}"), "").replace(&format!("{right}, "), "") };
+            admin.script(&granted).await.unwrap();
+        }
     }
-    ConnectTo { user: name.clone(), password: Some("a long password".into()), database: name, ..administrator() }
+    ConnectTo { user: name.clone(), password: Some(PASSWORD.into()), database: name, ..administrator.clone() }
+}
+
+fn new_name() -> String {
+    format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub async fn db() -> Db {

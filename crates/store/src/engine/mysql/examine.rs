@@ -1,10 +1,11 @@
 //! What `djankiserv doctor` looks at on MySQL and MariaDB.
 
-use super::error::{connecting, error};
-use super::pool::{MARIADB_SETTINGS, SESSION_SETTINGS, SMALL_PACKET, oldest, options};
+use super::connect::connect;
+use super::error::error;
+use super::pool::{MARIADB_SETTINGS, SESSION_SETTINGS, SMALL_PACKET, oldest};
 use super::sql::quoted;
 use crate::engine::ConnectTo;
-use crate::engine::examine::{Examined, Level, Observation, Wanted, connections};
+use crate::engine::examine::{Examined, Level, Observation, Wanted, connections, encryption};
 use crate::error::{Result, StoreError};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -15,8 +16,8 @@ const ADVICE_ON_RIGHTS: &str = "give the account the rights of docs/databases.md
      database and on `djs\\_%`.*";
 
 pub(in crate::engine) async fn examine(to: &ConnectTo, wanted: &Wanted, patience: Duration) -> Result<Examined> {
-    let connected = tokio::time::timeout(patience, Conn::new(options(to))).await;
-    let mut conn = connected.map_err(|_| StoreError::Unavailable("the server does not answer".into()))?.map_err(connecting)?;
+    let connected = tokio::time::timeout(patience, connect(to)).await;
+    let (mut conn, _) = connected.map_err(|_| StoreError::Unavailable("the server does not answer".into()))??;
     let mut examined = Examined::default();
     let outcome = look(&mut conn, to, wanted, &mut examined).await;
     let _ = conn.disconnect().await;
@@ -38,6 +39,8 @@ async fn look(conn: &mut Conn, to: &ConnectTo, wanted: &Wanted, examined: &mut E
     } else {
         Observation::good("version", format!("{name} {version}"))
     });
+    let tls: Option<(String, String)> = conn.query_first("SHOW SESSION STATUS LIKE 'Ssl_version'").await.map_err(error)?;
+    say.extend(encryption(to, tls.map(|(_, version)| version).filter(|version| !version.is_empty()).as_deref()));
     durability(&setting, say);
     packets(number("max_allowed_packet"), say);
     if setting("local_infile") == "ON" {

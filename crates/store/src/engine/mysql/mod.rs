@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: all that is particular to them. Where the two differ, the server's version decides.
 
 mod bulk;
+mod connect;
 mod error;
 pub(super) mod examine;
 mod load;

@@ -1,12 +1,13 @@
 //! Connections, and how each of them is set up.
 
+use super::connect::connect;
 use super::error::{connecting, error};
 use super::row::Row;
 use super::sql::{self, quoted, translate};
 use super::tx::Tx;
 use super::{execute, query, script};
 use crate::engine::usage::{PoolUse, Takes};
-use crate::engine::{ConnectTo, Host, Value};
+use crate::engine::{ConnectTo, Value};
 use crate::error::{Result, StoreError};
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
@@ -31,10 +32,6 @@ pub(super) const SESSION_SETTINGS: &str = "SET NAMES utf8mb4; SET SESSION sql_mo
 pub(super) const MARIADB_SETTINGS: &str = "; SET SESSION idle_transaction_timeout = 60";
 /// MySQL alone remembers the sizes of tables for a day.
 const MYSQL_SETTINGS: &str = "; SET SESSION information_schema_stats_expiry = 0";
-/// Statements that stay prepared: those that ask for texts in the shared tables.
-const PREPARED: usize = 64;
-/// Most bytes of a row that we read: the most that the protocol knows.
-const LARGEST_ANSWER: usize = 1 << 30;
 /// Below this limit on packets, notes of some megabytes do not fit.
 pub(super) const SMALL_PACKET: usize = 32 << 20;
 
@@ -91,9 +88,8 @@ impl managed::Manager for Manager {
 
 impl Pool {
     pub async fn connect(to: &ConnectTo) -> Result<Self> {
-        let opts = options(to);
-        let first = tokio::time::timeout(PATIENCE, Conn::new(opts.clone())).await;
-        let mut first = first.map_err(|_| StoreError::Unavailable("the server does not answer".into()))?.map_err(connecting)?;
+        let first = tokio::time::timeout(PATIENCE, connect(to)).await;
+        let (mut first, opts) = first.map_err(|_| StoreError::Unavailable("the server does not answer".into()))??;
         let server = Server::ask(&mut first).await?;
         // The others will be like it; that it ends badly harms nobody.
         let _ = first.disconnect().await;
@@ -229,20 +225,6 @@ impl Drop for Held {
             }
         }
     }
-}
-
-pub(super) fn options(to: &ConnectTo) -> Opts {
-    let builder = OptsBuilder::default().user(Some(&to.user)).pass(to.password.as_ref()).db_name(Some(&to.database));
-    let builder = match &to.host {
-        Host::Tcp(host) => builder.ip_or_hostname(host).tcp_port(to.port),
-        // Debian's name for the socket in a folder that was given as for PostgreSQL.
-        Host::Socket(path) if path.is_dir() => builder.socket(Some(path.join("mysqld.sock").to_string_lossy())),
-        Host::Socket(path) => builder.socket(Some(path.to_string_lossy())),
-    };
-    // A row that was loaded can be larger than what the server takes in one statement, and has to be readable all the same.
-    let builder = builder.max_allowed_packet(Some(LARGEST_ANSWER));
-    // An UPDATE counts the rows that it finds, changed or not, as on PostgreSQL.
-    builder.client_found_rows(true).prefer_socket(false).stmt_cache_size(PREPARED).into()
 }
 
 /// The oldest version that we work with.

@@ -1,21 +1,20 @@
 //! What `djankiserv doctor` looks at on PostgreSQL.
 
-use super::{SHARED_SCHEMA, config, describe, error};
+use super::connect::connect;
+use super::{SHARED_SCHEMA, describe, error};
 use crate::engine::ConnectTo;
-use crate::engine::examine::{Examined, Level, Observation, Wanted, connections};
+use crate::engine::examine::{Examined, Level, Observation, Wanted, connections, encryption};
 use crate::error::{Result, StoreError};
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 /// The oldest version that its makers still mended when this was written, and that we use nothing newer than.
 const OLDEST: i64 = 13;
 
 pub(in crate::engine) async fn examine(to: &ConnectTo, wanted: &Wanted, patience: Duration) -> Result<Examined> {
-    let connecting = tokio::time::timeout(patience, config(to).connect(NoTls)).await;
-    let connected = connecting.map_err(|_| StoreError::Unavailable("the server does not answer".into()))?;
-    let (client, connection) = connected.map_err(|e| StoreError::Unavailable(describe(&e)))?;
-    let connection = tokio::spawn(connection);
+    let connecting = tokio::time::timeout(patience, connect(to)).await;
+    let (client, connection) = connecting.map_err(|_| StoreError::Unavailable("the server does not answer".into()))??;
     let mut examined = Examined::default();
     let outcome = look(&client, to, wanted, &mut examined).await;
     drop(client);
@@ -30,6 +29,9 @@ async fn look(client: &Client, to: &ConnectTo, wanted: &Wanted, examined: &mut E
     let setting = |name: &str| settings.get(name).map(String::as_str).unwrap_or_default();
     let say = &mut examined.observations;
     version(setting("server_version"), setting("server_version_num"), say);
+    let version = "SELECT CAST(version AS TEXT) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
+    let version = client.query_opt(version, &[]).await.map_err(error)?;
+    say.extend(encryption(to, version.and_then(|row| row.get::<_, Option<String>>(0)).as_deref()));
     durability(&setting, say);
     let encoding = setting("server_encoding");
     if encoding == "UTF8" {
