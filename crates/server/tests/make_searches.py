@@ -287,9 +287,9 @@ def fold(key):
     return "".join(c.lower() if c.isascii() else c for c in key) if isinstance(key, str) else key
 
 
-def statistics(col):
+def statistics(col, search=""):
     """What the client's graphs and its list of decks show, in our words."""
-    graphs = col._backend.graphs(search="", days=0)
+    graphs = col._backend.graphs(search=search, days=0)
 
     def answers(of):
         return {day: {"learning": n.learn, "relearning": n.relearn, "young": n.young, "mature": n.mature, "filtered": n.filtered} for day, n in of.items()}
@@ -334,15 +334,31 @@ def statistics(col):
     }, decks  # fmt: skip
 
 
+# Of what statistics are asked with --statistics.
+SEARCHED = ["", "deck:A", "is:due", "is:new or prop:ivl>20", "tag:lang", "foo", "re:b.r", "rated:30", "prop:s>1", "-is:suspended", "nothing at all", "*"]
+
+
+def finish(path, col, folder, asked):
+    col.close()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        out.write(os.path.join(folder, "collection.anki2"), "collection.anki2")
+        out.writestr("searches.json", json.dumps(asked, ensure_ascii=False))
+    shutil.rmtree(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--random", type=int, default=1000)
+    parser.add_argument("--statistics", action="store_true", help="only statistics, of some searches")
     args = parser.parse_args()
     rng = random.Random(args.seed)
     folder = tempfile.mkdtemp()
     col = make(folder, rng)
+    if args.statistics:
+        of_searches = {search: statistics(col, search)[0] for search in SEARCHED}
+        return finish(args.out, col, folder, {"now": int(time.time()), "graphs": of_searches})
     grammar = Grammar(col, rng)
     dupes = [f'"dupe:{mid},{first}"' for mid, first in col.db.execute("select mid, substr(flds, 1, instr(flds, char(31)) - 1) from notes limit 20") if '"' not in first and "\\" not in first]
     searches = FIXED + dupes + [grammar.search() for _ in range(args.random)]
@@ -350,11 +366,7 @@ def main():
     cases = [ask(col, search) for search in searches]
     orders = {name: groups(col, name, key) for name, key in ORDERS.items()}
     graphs, decks = statistics(col)
-    col.close()
-    with zipfile.ZipFile(args.out, "w", zipfile.ZIP_DEFLATED) as out:
-        out.write(os.path.join(folder, "collection.anki2"), "collection.anki2")
-        out.writestr("searches.json", json.dumps({"now": now, "cases": cases, "orders": orders, "graphs": graphs, "decks": decks}, ensure_ascii=False))
-    shutil.rmtree(folder)
+    finish(args.out, col, folder, {"now": now, "cases": cases, "orders": orders, "graphs": graphs, "decks": decks})
     refused = sum(case[2] is None for case in cases)
     print(f"{len(cases)} searches, {refused} refused, {sum(case[2] == [] for case in cases)} without results")
 

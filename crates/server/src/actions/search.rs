@@ -55,7 +55,15 @@ pub async fn search(user: &UserDb, clock: &Clock, account: i64, text: &str, want
     found
 }
 
-async fn within(tx: &Tx, current: &Current, clock: &Clock, text: &str, node: &search::Node, wanted: Wanted) -> Result<Page, SearchFailed> {
+/// The same within a transaction, for what goes on with the results.
+pub(super) async fn within(
+    tx: &Tx,
+    current: &Current,
+    clock: &Clock,
+    text: &str,
+    node: &search::Node,
+    wanted: Wanted,
+) -> Result<Page, SearchFailed> {
     let context = load_context(tx, current, clock).await?;
     let filter = search::resolve(node, &context, text)?;
     Ok(page(tx, &current.schema, &filter, &context.timing, wanted).await?)

@@ -29,6 +29,10 @@ struct Asked {
 fn asked() -> (Vec<u8>, Asked) {
     let path = std::env::var("DJANKISERV_TEST_SEARCHES")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/searches-26.9.3.zip").into());
+    read(&path)
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &str) -> (Vec<u8>, T) {
     let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
     let (mut collection, mut json) = (Vec::new(), String::new());
     archive.by_name("collection.anki2").unwrap().read_to_end(&mut collection).unwrap();
@@ -160,15 +164,41 @@ async fn an_account_without_a_collection_has_no_results() {
 async fn statistics_show_what_a_client_shows() {
     let (collection, asked) = asked();
     let (server, account) = server(&collection, asked.now).await;
-    let graphs = statistics::graphs(&server.app.user, &server.clock, account).await.unwrap();
-    let ours = serde_json::to_value(graphs).unwrap();
+    let graphs = statistics::graphs(&server.app.user, &server.clock, account, "").await.unwrap();
+    assert_same("", &serde_json::to_value(graphs).unwrap(), &asked.graphs);
+}
+
+fn assert_same(search: &str, ours: &Value, theirs: &Value) {
     let parts = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(parts(&ours), parts(&asked.graphs));
-    let differ: Vec<_> = parts(&ours).into_iter().filter(|part| sorted(&ours[part]) != sorted(&asked.graphs[part])).collect();
+    assert_eq!(parts(ours), parts(theirs));
+    let differ: Vec<_> = parts(ours).into_iter().filter(|part| sorted(&ours[part]) != sorted(&theirs[part])).collect();
     for part in &differ {
-        eprintln!("{part}: ours {}\nthe client's {}", ours[part], asked.graphs[part]);
+        eprintln!("{part}: ours {}\nthe client's {}", ours[part], theirs[part]);
     }
-    assert!(differ.is_empty(), "{differ:?} differ");
+    assert!(differ.is_empty(), "{search:?}: {differ:?} differ");
+}
+
+/// Made by `make_searches.py --statistics`.
+#[derive(Deserialize)]
+struct Searched {
+    now: i64,
+    graphs: HashMap<String, Value>,
+}
+
+#[tokio::test]
+async fn statistics_of_a_search_show_what_a_client_shows() {
+    let (collection, asked) = read::<Searched>(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/statistics-26.9.3.zip"));
+    let (server, account) = server(&collection, asked.now).await;
+    let mut answers = std::collections::HashSet::new();
+    for (search, theirs) in &asked.graphs {
+        let ours = serde_json::to_value(statistics::graphs(&server.app.user, &server.clock, account, search).await.unwrap()).unwrap();
+        assert_same(search, &ours, theirs);
+        answers.insert(ours["cards"].to_string());
+    }
+    assert!(answers.len() > 8, "the searches hardly differ");
+    let wrong = statistics::graphs(&server.app.user, &server.clock, account, "is:x").await;
+    assert!(matches!(wrong, Err(SearchFailed::Search(_))));
+    server.end().await;
 }
 
 /// An object of days in the order of its keys.

@@ -123,7 +123,7 @@ pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Ve
     let mut waiting = HashMap::new();
     let scheduler = Scheduler::of(&config);
     let counts_steps = scheduler == Scheduler::First;
-    let counted = collection.waiting_by_deck(&timing, learn_ahead, unburies, counts_steps).await?;
+    let counted = collection.statistics(None).waiting_by_deck(&timing, learn_ahead, unburies, counts_steps).await?;
     for [deck, new, review, learning_days, learning_minutes, total] in counted {
         waiting.insert(deck, (Waiting { new, review, learning_days, learning_minutes }, total));
     }

@@ -121,18 +121,20 @@ pub struct Known {
     pub mature_failed: i64,
 }
 
-pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Graphs, StoreError> {
+/// Of the whole collection, or of some cards.
+pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock, cards: Option<&[i64]>) -> Result<Graphs, StoreError> {
     let collection = Collection::within(tx, &current.schema);
+    let counting = collection.statistics(cards);
     let rules = Config::new(collection.config().await?).day_rules(current.stamps.created);
     let timing = rules.at(clock.now_secs());
     let mut graphs = Graphs {
-        due: collection.due_by_day(&timing).await?.into_iter().map(|[day, cards]| (day, cards)).collect(),
-        added: collection.added_by_day(&timing).await?.into_iter().map(|[day, cards]| (day, cards)).collect(),
-        intervals: collection.intervals().await?.into_iter().map(|[days, cards]| (days, cards)).collect(),
-        eases: collection.eases().await?.into_iter().map(|[ease, cards]| (ease, cards)).collect(),
+        due: counting.due_by_day(&timing).await?.into_iter().map(|[day, cards]| (day, cards)).collect(),
+        added: counting.added_by_day(&timing).await?.into_iter().map(|[day, cards]| (day, cards)).collect(),
+        intervals: counting.intervals().await?.into_iter().map(|[days, cards]| (days, cards)).collect(),
+        eases: counting.eases().await?.into_iter().map(|[ease, cards]| (ease, cards)).collect(),
         ..Graphs::default()
     };
-    for [kind, queue, mature, cards] in collection.card_states().await? {
+    for [kind, queue, mature, cards] in counting.card_states().await? {
         graphs.cards.add(kind, mature == 1, cards);
         match queue {
             -1 => graphs.active_cards.suspended += cards,
@@ -140,15 +142,15 @@ pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Gr
             _ => graphs.active_cards.add(kind, mature == 1, cards),
         }
     }
-    for [day, kind, mature, count, milliseconds] in collection.answers_by_day(&timing).await? {
+    for [day, kind, mature, count, milliseconds] in counting.answers_by_day(&timing).await? {
         graphs.reviews.entry(day).or_default().add(kind, mature == 1, count);
         graphs.time.entry(day).or_default().add(kind, mature == 1, milliseconds);
     }
-    for [kind, button, mature, count, milliseconds] in collection.answers_today(&timing).await? {
+    for [kind, button, mature, count, milliseconds] in counting.answers_today(&timing).await? {
         graphs.today.add(kind, button > 1, mature == 1, count, milliseconds);
     }
     let east = -rules.local_offset.or(rules.creation_offset).unwrap_or(0) * 60;
-    for [period, hour, total, correct] in collection.answers_by_hour(&timing, east).await? {
+    for [period, hour, total, correct] in counting.answers_by_hour(&timing, east).await? {
         for hours in graphs.hours.containing(period) {
             if let Some(hour) = usize::try_from(hour).ok().and_then(|hour| hours.get_mut(hour)) {
                 hour.total += total;
@@ -156,7 +158,7 @@ pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Gr
             }
         }
     }
-    for [period, class, button, count] in collection.answers_by_button(&timing).await? {
+    for [period, class, button, count] in counting.answers_by_button(&timing).await? {
         for buttons in graphs.buttons.containing(period) {
             let of_class = match class {
                 0 => &mut buttons.learning,
@@ -168,7 +170,7 @@ pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Gr
             }
         }
     }
-    for [day, mature, passed, count] in collection.retention_by_day(&timing).await? {
+    for [day, mature, passed, count] in counting.retention_by_day(&timing).await? {
         graphs.retention.add(day, mature == 1, passed == 1, count);
     }
     Ok(graphs)
