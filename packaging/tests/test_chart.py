@@ -65,6 +65,7 @@ def test_references_lead_somewhere(chart, case):
         "anki-db",
         "anki-media",
         "anki-bucket",
+        "anki-backup",
         "anki-tls",
         "letsencrypt-cert-staging",
     }  # made by others
@@ -79,6 +80,8 @@ def test_references_lead_somewhere(chart, case):
                 ):
                     if kind in volume:
                         assert volume[kind][key] in names, volume
+                for source in volume.get("projected", {}).get("sources", []):
+                    assert source["secret"]["name"] in names, volume
             assert pod["securityContext"]["runAsNonRoot"] is True
             mounted = {volume["name"] for volume in pod.get("volumes", [])}
             for claim in item["spec"].get("volumeClaimTemplates", []):
@@ -140,6 +143,24 @@ def test_databases_let_the_server_in(chart, case):
         if kind == "Service":
             selected = [pod for pod, have in labels.items() if item["spec"]["selector"].items() <= have.items()]
             assert selected == [name.removesuffix("-metrics")], f"the service {name} leads to {selected}"
+
+
+def test_secrets_of_other_settings_come_from_secrets(chart):
+    """As a file where the setting's name says so, and in the migration's job too."""
+    objects = render(chart, CASES["several"], is_upgrade=True)
+    for name in (("Deployment", "rel-djankiserv"), ("Job", "rel-djankiserv-migrate")):
+        (pod,) = pods(objects[name])
+        container = pod["containers"][0]
+        variables = {variable["name"]: variable for variable in container["env"]}
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        (extra,) = [volume for volume in pod["volumes"] if volume["name"] == "extra"]
+        (source,) = extra["projected"]["sources"]
+        (item,) = source["secret"]["items"]
+        assert (source["secret"]["name"], item["key"]) == ("anki-backup", "secret-key")
+        assert variables["DJANKISERV_BACKUP_SECRET_KEY_FILE"]["value"] == f"{mounts['extra']}/{item['path']}"
+        by_value = variables["DJANKISERV_BACKUP_ACCESS_KEY"]["valueFrom"]["secretKeyRef"]
+        assert by_value == {"name": "anki-backup", "key": "access-key"}
+    assert "extra" not in str(render(chart, {})["Deployment", "rel-djankiserv"])
 
 
 def test_secrets_are_long_and_differ(chart):

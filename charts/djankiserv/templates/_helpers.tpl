@@ -182,6 +182,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
+{{- range $name, $from := .Values.djankiserv.extraSecrets }}
+- name: {{ $name }}
+  {{- if hasSuffix "_FILE" $name }}
+  value: /run/secrets/djankiserv/extra/{{ $name }}
+  {{- else }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $from.secret }}
+      key: {{ $from.key }}
+  {{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "djankiserv.volumeMounts" -}}
@@ -205,6 +216,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   mountPath: /run/secrets/djankiserv/bucket
   readOnly: true
 {{- end }}
+{{- if include "djankiserv.extraFiles" . }}
+- name: extra
+  mountPath: /run/secrets/djankiserv/extra
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/* Those of `extraSecrets` that become files. */}}
+{{- define "djankiserv.extraFiles" -}}
+{{- range $name, $from := .Values.djankiserv.extraSecrets }}
+{{- if hasSuffix "_FILE" $name }}
+- secret:
+    name: {{ $from.secret }}
+    items: [{key: {{ $from.key }}, path: {{ $name }}}]
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "djankiserv.secretVolumes" -}}
@@ -227,6 +254,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   secret:
     secretName: {{ include "djankiserv.bucketSecret" . }}
     items: [{key: secret-key, path: secret-key}]
+{{- end }}
+{{- with include "djankiserv.extraFiles" . }}
+- name: extra
+  projected:
+    sources:
+      {{- . | nindent 6 }}
 {{- end }}
 - name: tmp
   emptyDir: {}
