@@ -5,6 +5,9 @@ same collection by itself, and both must come to the same."""
 import json
 import re
 import sqlite3
+import urllib.error
+import urllib.parse
+import urllib.request
 import zipfile
 
 import pytest
@@ -385,6 +388,52 @@ def test_hostile_packages_change_nothing(new_device, server, tmp_path):
         assert sync(device) == "nothing", name
         device.sync_media()
         assert device.media_files() == files, name
+
+
+class Program:
+    """Sends packages to the API."""
+
+    def __init__(self, server, account, scopes="read,write,media"):
+        self.server = server
+        self.token = server.run("user", "token", "add", account.user, "a program", "--scope", scopes).stdout.strip()
+
+    def __call__(self, content, **options):
+        query = urllib.parse.urlencode(options)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/octet-stream"}
+        address = f"{self.server.base}api/v2/collection/import?{query}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, content, headers), timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)["code"]
+
+
+def test_by_the_api(new_device, server, tmp_path):
+    source = full_source(new_device, NEWEST)
+    package = tmp_path / "in.apkg"
+    source.export_apkg(str(package), True, with_presets=True)
+    content = package.read_bytes()
+    device = own_collection(new_device)
+    twin = new_device(NEWEST)
+    download_first(twin)
+    twin.sync_media()
+    send = Program(server, device.account)
+    would = send(content, with_scheduling="true", with_presets="true", dry_run="true")
+    assert would["notes_added"] == 152 and would["reviews_added"] == 600, would
+    assert sync(device) == "nothing"
+    assert send(content, with_scheduling="true", with_presets="true") == would
+    assert sync(device) == "normal"
+    device.sync_media()
+    twin.import_apkg(str(package), True, True)
+    assert_same_merge(device, twin)
+    again = send(content, with_scheduling="true", with_presets="true")
+    assert again == dict.fromkeys(would, 0) | {"notes_unchanged": 152}, again
+    assert send(b"junk" * 100) == (422, "invalid")
+    assert send(b"") == (422, "invalid")
+    assert send(content, unknown="1") == (422, "invalid")
+    for scopes in ("read,write", "media"):
+        assert Program(server, device.account, scopes)(content) == (403, "forbidden")
+    assert sync(device) == "nothing"
 
 
 def test_what_is_refused_is_said(new_device, server, account, tmp_path):

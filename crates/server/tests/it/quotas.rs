@@ -5,9 +5,12 @@ use crate::media::{batch, sane, upload};
 use crate::support::{BASIC, NOW, TestServer, card_row, collection, note_row};
 use anki::file::Schema;
 use djankiserv::actions::api_tokens::Scope;
+use djankiserv::actions::edit_collection::EditError;
+use djankiserv::actions::edit_collection::merge::MergeOptions;
+use djankiserv::actions::import::apkg::{self, Giver};
 use djankiserv::actions::import::folder::MediaFolder;
 use djankiserv::actions::import::media::{Index, import as import_media};
-use djankiserv::actions::import::{self, Stamping};
+use djankiserv::actions::import::{self, ImportError, Stamping};
 use serde_json::json;
 use store::main_db::AccountChange;
 
@@ -157,5 +160,40 @@ async fn imports_pass_quotas_and_say_so() {
         said.len() == 2 && said[0].starts_with("the media takes 1200 bytes") && said[1].starts_with("the collection takes "),
         "{said:?}"
     );
+    server.end().await;
+}
+
+#[tokio::test]
+async fn packages_of_users_are_held_to_quotas() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    assert_eq!(a.upload(&collection(Schema::V18, 1, NOW)).await, "OK");
+    let package = tempfile::NamedTempFile::new().unwrap();
+    let mut zip = zip::ZipWriter::new(package.as_file());
+    for (name, content) in
+        [("collection.anki21", collection(Schema::V11, 30, NOW)), ("media", br#"{"0": "_a.txt"}"#.to_vec()), ("0", b"static".to_vec())]
+    {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, &content).unwrap();
+    }
+    zip.finish().unwrap();
+    let import = async |collection, media, giver| {
+        server.limit("a", collection, media).await;
+        let account = server.app.accounts.find_by_id(server.account("a").await).await.unwrap();
+        let path = package.path().to_owned();
+        apkg::import(&server.app, &account, path, MergeOptions::default(), giver).await
+    };
+    let size = server.app.user.schema_size(&server.schema("a").await).await.unwrap();
+    let full = import(Some(size + 100), None, Giver::User).await;
+    assert!(matches!(full, Err(ImportError::Edit(EditError::Full(_)))), "{full:?}");
+    let full = import(None, Some(5), Giver::User).await;
+    assert!(matches!(full, Err(ImportError::Edit(EditError::MediaFull(5)))), "{full:?}");
+    let account = server.account("a").await;
+    assert_eq!((a.notes().await.len(), server.app.user.media_state(account).await.unwrap().unwrap().files), (1, 0));
+    let merged = import(Some(size + 100), Some(5), Giver::Operator).await.unwrap();
+    assert_eq!((merged.notes_added, merged.notes_unchanged, merged.media_added), (29, 1, 1));
+    // What brings nothing new always fits.
+    let again = import(Some(1), Some(1), Giver::User).await.unwrap();
+    assert!(!again.is_something(), "{again:?}");
     server.end().await;
 }

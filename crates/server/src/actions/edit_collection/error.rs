@@ -11,6 +11,9 @@ pub enum EditError {
     /// It would grow beyond so many bytes.
     #[error("the collection of this account may take {} MB at most, and there is no room for more; deleting still works", .0 / 1_000_000)]
     Full(i64),
+    /// Its media would grow beyond so many bytes.
+    #[error("the media of this account may take {} MB at most", .0 / 1_000_000)]
+    MediaFull(i64),
     /// What was asked for cannot be done.
     #[error(transparent)]
     Problem(#[from] Problem),

@@ -6,9 +6,10 @@
 use super::ImportError;
 use super::media::{Entry, Source as _, Spool, copy};
 use super::package::Package;
+use crate::actions::edit_collection::edit;
 use crate::actions::edit_collection::merge::{MergeOptions, MergePackage, Merged, PackedMedia, Source, SourceError, is_static, safe_name};
-use crate::actions::edit_collection::{EditError, edit};
 use crate::actions::media_files::LARGEST;
+use crate::actions::quota::Owner;
 use crate::app::App;
 use anki::file::{CollectionFile, Limits};
 use std::collections::{HashMap, HashSet};
@@ -18,27 +19,19 @@ use std::sync::Arc;
 use store::main_db::Account;
 use store::user_db::media::MediaFile;
 
-/// What may be read of a package, besides the limits of the server.
-#[derive(Debug, Clone, Copy)]
-pub struct ApkgLimits {
-    /// Bytes of all media files together.
-    pub media_bytes: u64,
+/// Who gives a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giver {
+    /// Owns the disk, and decides about quotas.
+    Operator,
+    /// Is held to quotas. What a package unpacks to may not be more than an upload.
+    User,
 }
 
 /// Contents are made durable after so many bytes.
 const BATCH_BYTES: u64 = 32 << 20;
 /// Names asked for at a time.
 const PAGE: usize = 5_000;
-
-impl From<EditError> for ImportError {
-    fn from(error: EditError) -> Self {
-        match error {
-            EditError::Store(e) => e.into(),
-            EditError::Problem(e) => Self::Refused(e.to_string()),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}
 
 impl From<SourceError> for ImportError {
     fn from(error: SourceError) -> Self {
@@ -53,13 +46,7 @@ impl From<SourceError> for ImportError {
 ///
 /// # Errors
 /// When the package is refused, a device is syncing for longer than is waited, or a database or the disk fails. Nothing is changed then.
-pub async fn import(
-    app: &Arc<App>,
-    account: &Account,
-    path: PathBuf,
-    options: MergeOptions,
-    limits: ApkgLimits,
-) -> Result<Merged, ImportError> {
+pub async fn import(app: &Arc<App>, account: &Account, path: PathBuf, options: MergeOptions, giver: Giver) -> Result<Merged, ImportError> {
     let (temporary, max_bytes) = (app.temporary.clone(), app.config.limits.max_upload);
     let opened = tokio::task::spawn_blocking(move || {
         let mut package = Package::open(&path)?;
@@ -72,9 +59,12 @@ pub async fn import(
     let (package, source, collection, media) = opened.await??;
     let names: HashSet<String> = source.references.iter().filter_map(|name| safe_name(name)).collect();
     let media: Vec<Entry> = media.into_iter().filter(|entry| is_static(&entry.name) || names.contains(&entry.name)).collect();
-    let media = store_media(app, account.id, package, media, options.dry_run, limits).await?;
-    let change = MergePackage { source: Arc::new(source), media, options, user: app.user.clone() };
-    let merged = edit(app, account.id, &change).await?;
+    let most = if giver == Giver::User { max_bytes } else { u64::MAX };
+    let media = store_media(app, account.id, package, media, options.dry_run, most).await?;
+    let media_quota = account.quota_media_bytes.filter(|_| giver == Giver::User);
+    let change = MergePackage { source: Arc::new(source), media, media_quota, options, user: app.user.clone() };
+    let owner = if giver == Giver::User { Owner::from(account) } else { Owner::from(account.id) };
+    let merged = edit(app, owner, &change).await?;
     drop(collection);
     if merged.is_something() && !options.dry_run {
         tracing::info!(account = %account.username, ?merged, "a package was merged into a collection");
@@ -106,7 +96,7 @@ async fn store_media(
     mut package: Package,
     entries: Vec<Entry>,
     dry_run: bool,
-    limits: ApkgLimits,
+    most: u64,
 ) -> Result<Vec<PackedMedia>, ImportError> {
     let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
     let mut known: HashMap<String, MediaFile> = HashMap::new();
@@ -120,7 +110,7 @@ async fn store_media(
         let mut new = app.media.begin(account)?;
         for entry in entries {
             let mut spool = Spool::new(&app.temporary);
-            let largest = app.config.limits.max_media_batch.min(LARGEST as u64).min(limits.media_bytes.saturating_sub(total));
+            let largest = app.config.limits.max_media_batch.min(LARGEST as u64).min(most.saturating_sub(total));
             package.read(&entry, &mut |content| copy(content, &mut spool, largest)).map_err(|e| unreadable(&entry.name, e))?;
             total += spool.size();
             let (sha1, sha256, size, mut content) = spool.finish()?;

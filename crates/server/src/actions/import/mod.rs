@@ -11,6 +11,7 @@ pub mod media;
 pub mod package;
 pub mod sync_server;
 
+use super::edit_collection::EditError;
 use super::load_collection::{LEASE, LoadError, check_and_load, keep_lease};
 use crate::app::App;
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
@@ -32,6 +33,8 @@ pub enum ImportError {
     ChangedMeanwhile,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
     #[error("{0}")]
     Failed(String),
     #[error(transparent)]

@@ -11,6 +11,7 @@ pub mod new_notes;
 pub mod notes;
 pub mod notetypes;
 mod once;
+pub mod packages;
 pub mod presets;
 pub mod problem;
 pub mod rate;
@@ -80,6 +81,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(media::list))
         .routes(routes!(media::get, media::put, media::delete))
         .routes(routes!(collection::get))
+        .routes(routes!(packages::import))
         .routes(routes!(collection::config))
         .routes(routes!(collection::config_key, collection::set_config, collection::delete_config))
         .routes(routes!(collection::reviews))

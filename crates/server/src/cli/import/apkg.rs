@@ -2,7 +2,7 @@
 
 use super::{ACTOR, tell_quotas};
 use crate::actions::edit_collection::merge::{MergeOptions, Merged};
-use crate::actions::import::apkg::{self, ApkgLimits};
+use crate::actions::import::apkg::{self, Giver};
 use crate::actions::username::Username;
 use crate::app::App;
 use crate::cli::{output, progress};
@@ -38,10 +38,8 @@ pub struct Args {
 pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     let account = app.accounts.find(&Username::new(&args.user)?).await?;
     let options = MergeOptions { with_scheduling: args.with_scheduling, with_presets: args.with_presets, dry_run: args.dry_run };
-    // Whoever gives this command owns the disk.
-    let limits = ApkgLimits { media_bytes: u64::MAX };
     let spinner = progress::spinner(&format!("{}: {}", account.username, args.file.display()));
-    let merged = apkg::import(app, &account, args.file.clone(), options, limits).await;
+    let merged = apkg::import(app, &account, args.file.clone(), options, Giver::Operator).await;
     spinner.finish_and_clear();
     let merged = merged.with_context(|| format!("cannot import {}", args.file.display()))?;
     tell(&account.username, &merged, args.dry_run);

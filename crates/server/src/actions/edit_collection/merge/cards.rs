@@ -3,6 +3,7 @@
 use super::super::{Edit, Result};
 use super::notes::{Notes, free_ids};
 use super::{Days, Merged};
+use crate::actions::quota::ROW;
 use anki::model::{Card, Review};
 use std::collections::{HashMap, HashSet};
 use store::collection::FreeId;
@@ -52,6 +53,7 @@ impl Cards {
         }
         report.cards_added += new.len() as u64;
         edit.current.counts.cards += new.len() as i64;
+        edit.adds(new.iter().map(|card| ROW + card.data.len()).sum());
         edit.stored().put_cards(new).await?;
         Ok(())
     }
@@ -69,6 +71,7 @@ impl Cards {
         }
         let added = edit.stored().add_reviews(reviews).await?;
         report.reviews_added += added;
+        edit.adds(usize::try_from(added).unwrap_or(usize::MAX).saturating_mul(ROW));
         edit.current.counts.revlog += added.cast_signed();
         Ok(())
     }

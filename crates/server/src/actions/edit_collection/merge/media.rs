@@ -103,6 +103,14 @@ impl Media {
             report.media_bytes_added += size.unsigned_abs();
             writes.push(MediaWrite { name: file.name, content: Some(StoredContent { sha1, content_key, size }) });
         }
+        if let Some(quota) = package.media_quota
+            && !writes.is_empty()
+        {
+            let used = package.user.media_state_in(&edit.locked.tx, edit.locked.state.account).await?.unwrap_or_default().bytes;
+            if used.saturating_add(i64::try_from(report.media_bytes_added).unwrap_or(i64::MAX)) > quota {
+                return Err(EditError::MediaFull(quota));
+            }
+        }
         if !package.options.dry_run && !writes.is_empty() {
             writes.sort_by(|a, b| a.name.cmp(&b.name));
             package.user.apply_media_in(&edit.locked.tx, edit.locked.state.account, &writes, edit.now_ms).await?;

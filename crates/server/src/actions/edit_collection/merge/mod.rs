@@ -15,6 +15,7 @@ pub use source::{Source, SourceError};
 
 use super::{Change, Edit, EditError, Problem, Result};
 use crate::actions::collection_file::Lot;
+use crate::actions::quota::ROW;
 use crate::actions::search::Config;
 use anki::file::FileError;
 use anki::model::Card;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use store::user_db::UserDb;
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 
 /// What to take of a package besides notes, cards, notetypes, decks and media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,12 +45,15 @@ pub struct MergePackage {
     pub source: Arc<Source>,
     /// With contents that are in the store already.
     pub media: Vec<PackedMedia>,
+    /// The most that the account's media may take, if that counts.
+    pub media_quota: Option<i64>,
     pub options: MergeOptions,
     pub user: UserDb,
 }
 
 /// What became of a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = MergedPackage)]
 pub struct Merged {
     pub notes_added: u64,
     /// Notes that were here, in an older state.
@@ -131,6 +136,7 @@ impl MergePackage {
             }
         }
         report.presets_added = added.len() as u64;
+        edit.adds(added.iter().map(|preset| ROW + preset.json.len()).sum());
         edit.current.counts.presets += added.len() as i64;
         edit.stored().put_presets(added).await?;
         Ok(known)

@@ -4,6 +4,7 @@ use super::super::notes::{Tags, clean, normalizes};
 use super::super::{Edit, Problem, Result};
 use super::Merged;
 use super::media::Media;
+use crate::actions::quota::ROW;
 use anki::model::Note;
 use anki::text::{self, FIELD_SEPARATOR, split_fields};
 use std::collections::{HashMap, HashSet};
@@ -65,7 +66,7 @@ impl Notes {
     }
 
     pub(super) async fn merge(&mut self, rows: Vec<Note>, media: &mut Media, edit: &mut Edit, report: &mut Merged) -> Result<()> {
-        let (mut new, mut updated) = (Vec::new(), HashMap::new());
+        let (mut new, mut updated) = (Vec::new(), HashMap::<i64, Note>::new());
         for mut note in rows {
             let Some((notetype, sort_field)) = self.notetypes.get(&note.notetype_id).copied() else {
                 return Err(Problem::invalid("package", format!("note {} has a notetype that is not there", note.id)).into());
@@ -95,6 +96,10 @@ impl Notes {
         report.notes_updated += updated.len() as u64;
         report.notes_added += new.len() as u64;
         edit.current.counts.notes += new.len() as i64;
+        edit.adds(new.iter().map(|note| ROW + bytes(note)).sum());
+        let old = edit.stored().notes_by_id(&updated.keys().copied().collect::<Vec<_>>()).await?;
+        let longer = |old: &Note| updated.get(&old.id).map_or(0, |new| bytes(new).saturating_sub(bytes(old)));
+        edit.adds(old.iter().map(longer).sum());
         let ids: Vec<i64> = new.iter().map(|note| note.id).collect();
         let free = free_ids(&ids, FreeId::Notes, &mut self.given, edit).await?;
         for (note, id) in new.iter_mut().zip(free) {
@@ -124,6 +129,11 @@ impl Notes {
     pub(super) async fn finish(&mut self, edit: &mut Edit) -> Result<()> {
         self.tags.write_added(edit).await
     }
+}
+
+/// What a quota counts of a note.
+fn bytes(note: &Note) -> usize {
+    note.fields.len() + note.tags.len() + note.sort_field.len()
 }
 
 /// Free ids for notes or cards that want those of `wanted`.

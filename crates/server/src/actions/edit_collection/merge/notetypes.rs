@@ -4,6 +4,7 @@
 use super::super::{Edit, Result};
 use super::Merged;
 use super::source::value;
+use crate::actions::quota::ROW;
 use anki::merge::NameTable;
 use anki::model::Notetype;
 use anki::schema11::{self, Restamp, restamp};
@@ -45,6 +46,7 @@ pub(super) async fn merge(incoming: &[Notetype], edit: &mut Edit, report: &mut M
                 original
             };
             report.notetypes_added += 1;
+            edit.adds(ROW + new.json.len());
             edit.current.counts.notetypes += 1;
             ids.insert(original, (id, new.sort_field));
             let claimed = names.claim(id, &new.name);
