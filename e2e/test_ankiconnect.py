@@ -362,3 +362,41 @@ def test_a_device_in_the_middle_of_its_own_changes(new_device, server):
     assert a.counts()["notes"] == 3 + 5 * 4 + 2
     for device in (a, b):
         check(device)
+
+@pytest.mark.parametrize("version", [NEWEST, VERSIONS[-1]])
+def test_notetypes_of_notes_and_reviews_of_elsewhere(new_device, server, version):
+    """What the add-on does by a normal sync is one here too; the rest has to be asked for."""
+    device = new_device(version)
+    device.add_notes(2)
+    upload_first(device)
+    clean = check(new_device(version, login=False)).strip()
+    tool = Asbplayer(server, device.account)
+    note = {"deckName": "Default", "modelName": "Basic (and reversed card)", "fields": {"Front": "a", "Back": "d"}}
+    nid = tool.act("addNote", {"note": note})
+    sync(device)
+    cards = [cid for (cid,) in device.select(f"select id from cards where nid = {nid} order by ord")]
+    assert len(cards) == 2
+    fields = {"text": "a {{c1::b}} {{c2::c}} {{c4::e}}", "Back": "gone"}
+    tool.act("updateNoteModel", {"note": {"id": nid, "modelName": "Cloze", "fields": fields, "tags": ["t"]}})
+    assert sync(device) == "normal"
+    rows = device.select(f"select id, ord from cards where nid = {nid} order by ord")
+    assert [row[0] for row in rows][:2] == cards and [row[1] for row in rows] == [0, 1, 3]
+    assert device.note(nid)["tags"] == ["t"] and device.note(nid)["fields"][0] == fields["text"]
+    tool.act("updateNoteModel", {"note": {"id": nid, "modelName": "Basic", "fields": {"Front": "f", "Back": "b"}}})
+    tool.act("modelFieldSetDescription", {"modelName": "Basic", "fieldName": "Front", "description": "what is asked"})
+    review = [1_700_000_000_000, cards[0], -1, 3, 4, -60, 2500, 6157, 0]
+    tool.act("insertReviews", {"reviews": [review]})
+    assert sync(device) == "normal"
+    assert device.select(f"select id, ord from cards where nid = {nid}") == [[cards[0], 0]]
+    assert device.select("select id, cid, ease, ivl, lastIvl, factor, time, type from revlog") == [[*review[:2], *review[3:]]]
+    assert check(device).strip() == clean
+
+    model = {"modelName": "Basic (and reversed card)", "templateName": "Card 2", "index": 0}
+    with pytest.raises(RuntimeError, match="allowOneWaySync"):
+        tool.act("modelTemplateReposition", model)
+    sync(device)
+    tool.act("modelTemplateReposition", {**model, "allowOneWaySync": True})
+    assert device.sync()["did"] not in ("nothing", "normal")
+    device.full_download()
+    assert sync(device) == "nothing"
+    assert check(device).strip() == clean

@@ -3,6 +3,7 @@
 //! Found out by asking clients; `tests/make_cards.py` asks them again. Where versions differ, this follows the newest.
 
 mod cloze;
+mod layout;
 pub mod render;
 mod template;
 
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 use template::Template;
 
 pub use cloze::cloze_numbers;
+pub use layout::{Layout, TemplateTexts};
 pub use template::TemplateError;
 
 /// Cloze numbers above this share the card with this ordinal.

@@ -5,10 +5,9 @@ mod cloze;
 mod furigana;
 mod pieces;
 
-use super::is_empty;
+use super::{Layout, is_empty};
 use crate::text::{split_fields, strip_html};
 use pieces::{Piece, pieces};
-use serde::Deserialize;
 use std::collections::HashMap;
 
 /// A card to show.
@@ -36,40 +35,11 @@ pub struct Sides {
     pub css: String,
 }
 
-#[derive(Deserialize, Default)]
-struct Layout {
-    #[serde(default)]
-    name: String,
-    #[serde(rename = "type", default)]
-    kind: i64,
-    #[serde(default)]
-    css: String,
-    #[serde(default)]
-    flds: Vec<Named>,
-    #[serde(default)]
-    tmpls: Vec<Template>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Template {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    qfmt: String,
-    #[serde(default)]
-    afmt: String,
-}
-
 /// Renders both sides. A card whose template does not exist shows nothing.
 pub fn render(card: &Rendering<'_>) -> Sides {
-    let layout: Layout = serde_json::from_str(card.notetype).unwrap_or_default();
-    let at = if layout.kind == 1 { 0 } else { card.ordinal };
-    let template = usize::try_from(at).ok().and_then(|at| layout.tmpls.get(at));
+    let layout = Layout::of(card.notetype).unwrap_or_default();
+    let at = if layout.is_cloze() { 0 } else { card.ordinal };
+    let template = usize::try_from(at).ok().and_then(|at| layout.templates.get(at));
     let number = u16::try_from(card.ordinal + 1).unwrap_or_default();
     let mut values: HashMap<&str, String> = HashMap::new();
     for (name, text) in [
@@ -83,14 +53,14 @@ pub fn render(card: &Rendering<'_>) -> Sides {
     ] {
         values.insert(name, text);
     }
-    for (field, text) in layout.flds.iter().zip(split_fields(card.fields)) {
-        values.insert(&field.name, text.to_owned());
+    for (field, text) in layout.field_names().zip(split_fields(card.fields)) {
+        values.insert(field, text.to_owned());
     }
     let current = format!("c{number}");
-    if layout.kind == 1 {
+    if layout.is_cloze() {
         values.insert(&current, "1".to_owned());
     }
-    let (question_format, answer_format) = template.map(|t| (t.qfmt.as_str(), t.afmt.as_str())).unwrap_or_default();
+    let (question_format, answer_format) = template.map(|t| (t.question.as_str(), t.answer.as_str())).unwrap_or_default();
     let question = Side { values: &values, number, is_question: true, front: "" }.expand(question_format);
     let question = mark_sounds(&question, 'q');
     let answer = Side { values: &values, number, is_question: false, front: &question }.expand(answer_format);

@@ -1,32 +1,13 @@
 //! Notetypes, as far as notes need them: the names of their fields, and which of them may hold cloze deletions.
 
 use super::failed::{Result, internal};
-use anki::cards::cloze_numbers;
+use anki::cards::{self, cloze_numbers};
 use anki::model::Notetype;
 use anki::names;
-use serde::Deserialize;
 use std::collections::HashMap;
 use store::collection::Collection;
 
-#[derive(Deserialize)]
-pub struct Layout {
-    #[serde(rename = "type", default)]
-    kind: i64,
-    flds: Vec<Named>,
-    #[serde(default)]
-    tmpls: Vec<Template>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Template {
-    #[serde(default)]
-    qfmt: String,
-}
+pub struct Layout(cards::Layout);
 
 /// What is wrong with the cloze deletions of a note. The add-on has no words for any of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,42 +22,41 @@ impl Layout {
     /// # Errors
     /// When the stored notetype is not one.
     pub fn of(notetype: &Notetype) -> Result<Self> {
-        serde_json::from_str(&notetype.json).map_err(|e| internal(&format!("stored notetype: {e}")))
+        cards::Layout::of(&notetype.json).map(Self).map_err(|e| internal(&format!("stored notetype: {e}")))
     }
 
     pub fn field_names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.flds.iter().map(|field| field.name.as_str())
+        self.0.field_names()
     }
 
     /// The position of a field, by its exact name.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.flds.iter().position(|field| field.name == name)
+        self.0.field_names().position(|known| known == name)
     }
 
     /// The same, whatever the case.
     pub fn position_in_any_case(&self, name: &str) -> Option<usize> {
         let name = name.to_lowercase();
-        self.flds.iter().position(|field| field.name.to_lowercase() == name)
+        self.0.field_names().position(|known| known.to_lowercase() == name)
     }
 
     pub fn cloze_problem(&self, fields: &[String]) -> Option<ClozeProblem> {
-        let is_cloze = self.kind == 1;
         let with_cloze: Vec<usize> =
             fields.iter().enumerate().filter(|(_, text)| !cloze_numbers(text).is_empty()).map(|(at, _)| at).collect();
-        if !is_cloze {
+        if !self.0.is_cloze() {
             return (!with_cloze.is_empty()).then_some(ClozeProblem::Other);
         }
         if with_cloze.is_empty() {
             return Some(ClozeProblem::Other);
         }
         let shown = self.cloze_fields();
-        let is_shown = |at: &usize| self.flds.get(*at).is_some_and(|field| shown.contains(&field.name.as_str()));
+        let is_shown = |at: &usize| self.0.field_names().nth(*at).is_some_and(|name| shown.contains(&name));
         (!with_cloze.iter().all(is_shown)).then_some(ClozeProblem::WrongField)
     }
 
     fn cloze_fields(&self) -> Vec<&str> {
         let mut shown = Vec::new();
-        let mut rest = self.tmpls.first().map(|template| template.qfmt.as_str()).unwrap_or_default();
+        let mut rest = self.0.templates.first().map(|template| template.question.as_str()).unwrap_or_default();
         while let Some((_, after)) = rest.split_once("{{") {
             let Some((tag, after)) = after.split_once("}}") else { break };
             let mut parts = tag.rsplit(':').map(str::trim);

@@ -9,6 +9,7 @@ use crate::actions::edit_collection::notetypes::{
     CreateNotetype, DeleteNotetype, FieldEdit, NewTemplate, StructuralEdit, TemplateEdit, UpdateNotetype,
 };
 use crate::actions::edit_collection::{self, Edit, NotetypeRef};
+use anki::cards::{Layout, TemplateTexts};
 use anki::model::Notetype;
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -90,17 +91,13 @@ pub struct NotetypeView {
 }
 
 /// A template.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Template)]
-#[serde(default)]
 pub struct TemplateView {
     pub name: String,
-    #[serde(rename(deserialize = "qfmt"))]
     pub question: String,
-    #[serde(rename(deserialize = "afmt"))]
     pub answer: String,
     /// Where its new cards go, if not into the note's deck.
-    #[serde(rename(deserialize = "did"))]
     pub deck_id: Option<i64>,
 }
 
@@ -241,28 +238,16 @@ pub async fn delete(api: Api, Path(id): Path<i64>, Query(consent): Query<Consent
 }
 
 fn view(notetype: &Notetype, notes: i64) -> NotetypeView {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Json {
-        #[serde(rename = "type")]
-        kind: i64,
-        css: String,
-        flds: Vec<Named>,
-        tmpls: Vec<TemplateView>,
-    }
-    #[derive(Deserialize)]
-    struct Named {
-        name: String,
-    }
-    let json: Json = serde_json::from_str(&notetype.json).unwrap_or_default();
+    let layout = Layout::of(&notetype.json).unwrap_or_default();
+    let template = |TemplateTexts { name, question, answer, deck_id }| TemplateView { name, question, answer, deck_id };
     NotetypeView {
         id: notetype.id,
         name: notetype.name.clone(),
-        cloze: json.kind == 1,
-        fields: json.flds.into_iter().map(|field| field.name).collect(),
+        cloze: layout.is_cloze(),
+        fields: layout.field_names().map(str::to_owned).collect(),
         sort_field: notetype.sort_field,
-        templates: json.tmpls,
-        css: json.css,
+        templates: layout.templates.into_iter().map(template).collect(),
+        css: layout.css,
         notes,
         modified: notetype.mtime,
         version: object_version(&notetype.json),
