@@ -79,7 +79,7 @@ pub async fn often(app: &Arc<App>) -> anyhow::Result<()> {
 pub async fn rarely(app: &Arc<App>) -> anyhow::Result<()> {
     app.accounts.finish_deletions().await?;
     app.accounts.tidy().await?;
-    crate::sync::media::sweep(app).await?;
+    crate::actions::unnamed_media::sweep(app).await?;
     crate::sync::import::sweep(app).await?;
     let app = app.clone();
     tokio::task::spawn_blocking(move || {

@@ -24,5 +24,6 @@ pub mod password_rules;
 pub mod quota;
 pub mod search;
 pub mod statistics;
+pub mod unnamed_media;
 pub mod username;
 pub mod web_sessions;

@@ -1,10 +1,11 @@
 //! Media on a disk: a folder, with a folder for each account.
 
-use super::new_key;
+use super::{OWNER, new_key};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::NamedTempFile;
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -105,6 +106,22 @@ impl Folder {
         Ok(keys)
     }
 
+    /// What [`Folder::claim`] has written.
+    pub fn owner(&self) -> io::Result<File> {
+        File::open(self.folder.join(OWNER))
+    }
+
+    /// Writes down whose folder it is. Another process may do so at the same time: the first one counts.
+    pub fn claim(&self, installation: &str) -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        writeln!(file, "{installation}")?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(self.folder.join(OWNER)) {
+            Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
+            _ => File::open(&self.folder)?.sync_all(),
+        }
+    }
+
     pub async fn ping(&self) -> io::Result<()> {
         tokio::fs::metadata(&self.folder).await.map(drop)
     }
@@ -202,6 +219,7 @@ impl Drop for NewFiles {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MediaStore;
     use super::*;
 
     #[test]
@@ -240,6 +258,20 @@ mod tests {
         assert_eq!(store.keys_older_than(5, Duration::ZERO)?.len(), 2, "after a crash, the sweep would find it");
         drop(given_up);
         assert_eq!(store.keys_older_than(5, Duration::ZERO)?, [key]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_who_claims_it_owns_it() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let store = MediaStore::open(folder.path().to_owned())?;
+        assert_eq!(store.owner()?, None);
+        store.claim("first")?;
+        store.claim("second")?;
+        Folder::open(folder.path().to_owned())?.claim("third, at the same time")?;
+        assert_eq!(store.owner()?.as_deref(), Some("first"));
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1, "and nothing else is left");
+        assert_eq!(store.accounts()?, [0; 0]);
         Ok(())
     }
 

@@ -25,8 +25,14 @@ use std::time::Duration;
 /// Younger content may also belong to a request that has not committed yet.
 pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// Below this name are uploads whose rows are being loaded, for all machines: `account-number` and more.
+pub const SHARED_IMPORTS: &str = "imports";
+
 /// A client waits while such a file is packed.
 const SHARED_LEVEL: i32 = 1;
+
+/// The file, beside the folders of the accounts, that says which installation they belong to.
+const OWNER: &str = "installation";
 
 /// Where the contents of all accounts' media are.
 #[derive(Debug, Clone)]
@@ -189,6 +195,36 @@ impl MediaStore {
         match &self.0 {
             Place::Folder(folder) => folder.keys_older_than(account, age),
             Place::Bucket(bucket) => bucket.keys_older_than(account, age),
+        }
+    }
+
+    /// The id of the installation that the contents belong to. None when nobody has said so yet.
+    ///
+    /// # Errors
+    /// When disk or network fail.
+    pub fn owner(&self) -> io::Result<Option<String>> {
+        let mut owner = String::new();
+        let read = match &self.0 {
+            Place::Folder(folder) => folder.owner().and_then(|mut file| file.read_to_string(&mut owner)),
+            Place::Bucket(bucket) => bucket.get_named(OWNER).and_then(|mut object| object.read_to_string(&mut owner)),
+        };
+        match read {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(|_| Some(owner.trim().to_owned())),
+        }
+    }
+
+    /// Says that the contents belong to an installation, unless they belong to one already.
+    ///
+    /// # Errors
+    /// When disk or network fail.
+    pub fn claim(&self, installation: &str) -> io::Result<()> {
+        if self.owner()?.is_some() {
+            return Ok(());
+        }
+        match &self.0 {
+            Place::Folder(folder) => folder.claim(installation),
+            Place::Bucket(bucket) => bucket.put_named(OWNER, &mut installation.as_bytes()),
         }
     }
 

@@ -10,6 +10,7 @@ use super::upload::Refusal;
 use crate::actions::edit_collection::adopt;
 use crate::actions::load_collection::{LEASE, check_and_load, keep_lease, load};
 use crate::app::App;
+use crate::media_store::SHARED_IMPORTS as SHARED;
 use crate::metrics::{IMPORTS, STAGES};
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
 use std::path::{Path, PathBuf};
@@ -103,7 +104,7 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
         let name = entry.file_name();
         let ids = name.to_str().and_then(|name| name.strip_suffix(".anki2")).and_then(|name| name.split_once('-'));
         let Some((Ok(account), Ok(number))) = ids.map(|(account, number)| (account.parse(), number.parse())) else { continue };
-        if !app.user.is_being_filled(account, number).await? {
+        if is_over(app, account, number).await? {
             remove(&entry.path());
         }
     }
@@ -111,12 +112,17 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     for name in tokio::task::spawn_blocking(move || media.shared(SHARED)).await?? {
         let ids = name.strip_prefix(SHARED).and_then(|name| name.strip_prefix('/')?.strip_suffix(SHARED_END)?.split_once('-'));
         let Some((Ok(account), Ok(number))) = ids.map(|(account, number)| (account.parse(), number.parse())) else { continue };
-        if !app.user.is_being_filled(account, number).await? {
+        if is_over(app, account, number).await? {
             let media = app.media.clone();
             tokio::task::spawn_blocking(move || media.unshare(&name)).await??;
         }
     }
     Ok(())
+}
+
+/// Whether an import needs its file no more. That of an account which this database does not know, another database may need.
+async fn is_over(app: &App, account: i64, number: i32) -> anyhow::Result<bool> {
+    Ok(app.main.account_by_id(account).await?.is_some() && !app.user.is_being_filled(account, number).await?)
 }
 
 async fn replace(app: &Arc<App>, upload: &Upload, mut answer: impl FnMut()) -> Result<(), Refusal> {
@@ -287,8 +293,7 @@ async fn make_safe(app: &Arc<App>, upload: &Upload, new: &NewGeneration) -> Resu
     switched
 }
 
-/// Where files are in the bucket.
-const SHARED: &str = "imports";
+/// How their names in the bucket end.
 const SHARED_END: &str = ".anki2.zst";
 
 fn shared_name(new: &NewGeneration) -> String {

@@ -88,7 +88,11 @@ async fn settings_of_the_databases_are_judged_and_nothing_is_left_behind() {
     let found = doctor(&server, &[], |command| {
         command.env("DJANKISERV_DB_CONNECTIONS", "900");
     });
-    found.await.expect("connections", "problem", "may be wanted");
+    let found = found.await;
+    found.expect("connections", "problem", "may be wanted");
+    found.expect_only_good("media");
+    server.app.media.claim("another-installation").unwrap();
+    doctor(&server, &[], |_| {}).await.expect("media", "problem", "another-installation");
     doctor(&server, &["--processes", "3"], |_| {}).await.expect_only_good("rights");
     let readable = program(&server, &["doctor"]).output().unwrap();
     let readable = String::from_utf8(readable.stdout).unwrap();

@@ -1,7 +1,11 @@
+use crate::media::{sane, upload};
 use crate::support::{NOW, TestServer, collection};
 use anki::file::Schema;
 use djankiserv::housekeeping;
 use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+use store::main_db::NewAccount;
 use store::user_db::GenerationState;
 
 const MINUTE: i64 = 60_000;
@@ -38,6 +42,76 @@ async fn what_was_cut_off_or_is_too_old_goes() {
     assert_eq!(left.iter().map(|g| g.state).collect::<Vec<_>>(), [GenerationState::Current]);
     assert_eq!(schemas(&server).await, 1);
     assert_eq!(a.notes().await.len(), 3);
+    server.end().await;
+}
+
+/// Makes everything in a folder look as if it had been written long ago.
+fn age(folder: &Path) {
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            age(&entry);
+        }
+        std::fs::File::open(&entry).unwrap().set_modified(long_ago).unwrap();
+    }
+}
+
+/// The contents of media that the store has of an account.
+fn contents(server: &TestServer, account: i64) -> usize {
+    server.app.media.keys_older_than(account, Duration::ZERO).unwrap().len()
+}
+
+/// A server that finds the media of others beside its new, empty database: it was started without its settings, or with the wrong ones.
+#[tokio::test]
+async fn media_of_accounts_that_the_database_does_not_know_stay() {
+    let (server, mistaken) = (TestServer::new().await, TestServer::new().await);
+    let a = server.device("a").await;
+    upload(&a, &[("a.jpg", Some(b"one")), ("b.jpg", Some(b"two"))]).await;
+    let (account, media) = (server.account("a").await, server.app.config.data_root.media());
+    let import = server.app.imports.join(format!("{account}-1.anki2"));
+    std::fs::write(&import, "an upload that goes on at the next start").unwrap();
+    age(&media);
+    // Nobody has noted yet whose media they are.
+    let beside = mistaken.on_the_files_of(&server).await;
+    housekeeping::rarely(&beside.app).await.unwrap();
+    assert_eq!(contents(&server, account), 2);
+    assert!(import.exists(), "nor is anything else of theirs removed");
+    // Even for somebody whom both know, as after a test with a copy of the database.
+    let (username, username_key) = ("a".to_owned(), "a".to_owned());
+    let (email, password_hash) = (String::new(), String::new());
+    let other = NewAccount { id: account, username, username_key, email, password_hash, is_staff: false, is_superuser: false };
+    beside.app.main.create_account(&other, NOW).await.unwrap();
+    beside.app.user.create_collection(account, NOW).await.unwrap();
+    std::fs::remove_file(media.join("installation")).unwrap();
+    housekeeping::rarely(&server.app).await.unwrap();
+    for day in [0, 8] {
+        beside.clock.set(NOW + day * DAY);
+        housekeeping::rarely(&beside.app).await.unwrap();
+        let (findings, _) = beside.check(true).await;
+        assert!(findings.iter().any(|f| f.what.contains("the media belong to the installation")), "{findings:?}");
+    }
+    assert_eq!(contents(&server, account), 2, "the media are those of another installation");
+    assert!(sane(&a, 2).await);
+    server.end().await;
+    mistaken.end().await;
+}
+
+/// The account is there, but the row that says what media it has is not: then what is named is not known either.
+#[tokio::test]
+async fn media_of_an_account_without_its_row_stay() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    upload(&a, &[("a.jpg", Some(b"one"))]).await;
+    let account = server.account("a").await;
+    for table in ["media", "media_state"] {
+        server.app.user.db().execute(&format!("DELETE FROM {{s}}.{table}"), vec![]).await.unwrap();
+    }
+    age(&server.app.config.data_root.media());
+    for day in [0, 8] {
+        server.clock.set(NOW + day * DAY);
+        housekeeping::rarely(&server.app).await.unwrap();
+    }
+    assert_eq!(contents(&server, account), 1);
     server.end().await;
 }
 

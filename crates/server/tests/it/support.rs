@@ -62,6 +62,12 @@ impl TestServer {
         Self::start(databases, self._folder.clone(), self.clock.clone(), |_| {}).await
     }
 
+    /// A process on the databases of this server, but the data folder of another.
+    pub async fn on_the_files_of(&self, other: &Self) -> Self {
+        let databases = (self.main_database.clone(), self.user_database.clone());
+        Self::start(databases, other._folder.clone(), self.clock.clone(), |_| {}).await
+    }
+
     async fn start(databases: (Database, Database), folder: Arc<TempDir>, clock: Clock, adapt: impl FnOnce(&mut App)) -> Self {
         let root = folder.path().to_str().unwrap().to_owned();
         let urls = (databases.0.url(), databases.1.url());

@@ -96,6 +96,14 @@ impl MainDb {
     }
 }
 
+/// The id of the installation, read on a connection of its own, and no table is made for it.
+///
+/// # Errors
+/// When the database cannot be reached, or has no such table yet.
+pub async fn installation_in(to: &ConnectTo) -> Result<Option<String>> {
+    installation(&Db::connect(to).await?).await
+}
+
 async fn installation(db: &Db) -> Result<Option<String>> {
     let row = db.query_opt("SELECT installation FROM {s}.installation WHERE id = 1", vec![]).await?;
     row.map(|row| row.text(0)).transpose()

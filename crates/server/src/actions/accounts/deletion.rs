@@ -3,6 +3,7 @@
 use super::{AccountError, Accounts, Result};
 use crate::actions::actor::Actor;
 use crate::actions::username::Username;
+use crate::media_store::SHARED_IMPORTS;
 use std::path::Path;
 use std::time::Duration;
 use store::main_db::Account;
@@ -71,6 +72,10 @@ impl Accounts {
         // Whole collections in files, which would go by themselves, but days later.
         remove_files(&self.files.downloads(), &format!("{id:x}-")).await?;
         remove_files(&self.files.imports(), &format!("{id}-")).await?;
+        let (media, start) = (self.media.clone(), format!("{SHARED_IMPORTS}/{id}-"));
+        let unshare =
+            move || media.shared(SHARED_IMPORTS)?.iter().filter(|name| name.starts_with(&start)).try_for_each(|name| media.unshare(name));
+        tokio::task::spawn_blocking(unshare).await.map_err(std::io::Error::other)??;
         self.main.remove_account(id).await?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::collection::NO_ROW;
 use super::finding::{Found, Remedy};
 use super::media::has_account;
+use crate::actions::unnamed_media::foreign_owner;
 use crate::app::App;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -12,6 +13,11 @@ use store::user_db::check::ACCOUNT_TABLES;
 const WHOSE: Remedy = Remedy::ByHand(
     "Was the main database restored from an older dump than the user database? Then restore both from the same day. Nothing is removed, as \
      this may be somebody's collection.",
+);
+
+const MIXED_UP: Remedy = Remedy::ByHand(
+    "Are DJANKISERV_MAINDB_…, DJANKISERV_USERDB_… and the place of the media the right ones? Two installations cannot share one. If the other one \
+     is gone for good, remove the file `installation` beside the folders of its media. Until then nothing of them is tidied up.",
 );
 
 pub(super) async fn check(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Result<()> {
@@ -55,6 +61,10 @@ async fn without_account(app: &Arc<App>, found: &mut Found<'_>) -> anyhow::Resul
                 found.damage(table, id, "there is no such account", WHOSE);
             }
         }
+    }
+    if let Some(owner) = foreign_owner(app).await? {
+        let what = format!("the media belong to the installation {owner}, the databases to {}", app.main.installation());
+        found.damage("media", "installation", what, MIXED_UP);
     }
     for folder in folders {
         if !accounts.contains(&folder) && has_account(app, folder).await? {

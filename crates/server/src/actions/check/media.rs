@@ -1,8 +1,9 @@
 //! One account's media: rows against files, and the totals.
 
 use super::finding::{Found, Remedy};
+use crate::actions::unnamed_media;
 use crate::app::App;
-use crate::media_store::{KEPT_UNNAMED, MediaStore};
+use crate::media_store::MediaStore;
 use futures_util::TryStreamExt;
 use sha1::{Digest, Sha1};
 use std::io::{self, Read};
@@ -13,8 +14,6 @@ use store::user_db::media::{MediaFile, MediaState};
 
 /// Files that are looked at in one go.
 const BATCH: usize = 200;
-/// Keys asked for at a time.
-const PAGE: usize = 1000;
 /// Bytes read at a time.
 const BLOCK: usize = 128 << 10;
 
@@ -152,18 +151,16 @@ async fn unnamed(app: &Arc<App>, account: i64, found: &mut Found<'_>) -> anyhow:
     if !has_account(app, account).await? {
         return Ok(());
     }
-    let store = app.media.clone();
-    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT_UNNAMED)).await??;
-    for page in keys.chunks(PAGE) {
-        let named = app.user.named_contents(account, page.to_vec()).await?;
-        let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();
-        for key in &unnamed {
-            found.oddity("media", key, "no file has this content any more; housekeeping removes it too", Remedy::Repair);
-        }
-        if found.repair {
-            let store = app.media.clone();
-            tokio::task::spawn_blocking(move || unnamed.iter().try_for_each(|key| store.delete(account, key))).await??;
-        }
+    // Of what belongs to another installation, the check of ours tells.
+    if unnamed_media::foreign_owner(app).await?.is_some() {
+        return Ok(());
+    }
+    let outdated = unnamed_media::outdated(app, account).await?;
+    for key in &outdated {
+        found.oddity("media", key, "no file has this content any more; housekeeping removes it too", Remedy::Repair);
+    }
+    if found.repair {
+        unnamed_media::remove(app, account, outdated).await?;
     }
     found.repaired();
     Ok(())

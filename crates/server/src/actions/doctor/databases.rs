@@ -1,6 +1,6 @@
 //! Both databases, external or embedded.
 
-use super::{Level, Observation, Options, backups, certificate};
+use super::{Level, Observation, Options, backups, certificate, media};
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
@@ -21,6 +21,7 @@ pub(super) async fn look(
     match &config.databases {
         Databases::External { main, user } => {
             both(main, user, options, clock, say).await?;
+            say(media::GROUP, media::look(config, main).await);
             say(backups::GROUP, backups::look(config, main, clock).await);
             say(certificate::GROUP, certificate::by_acme(config, main, clock).await);
             Ok(())
@@ -47,6 +48,7 @@ async fn embedded(config: &Config, options: &Options, clock: &Clock, say: &mut i
                 say(group, observations.into_iter().filter(is_worth_telling).collect());
             };
             let outcome = both(&to, &to, options, clock, &mut say).await;
+            say(media::GROUP, media::look(config, &to).await);
             say(backups::GROUP, backups::look(config, &to, clock).await);
             say(certificate::GROUP, certificate::by_acme(config, &to, clock).await);
             embedded.stop().await;

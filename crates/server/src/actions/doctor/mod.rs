@@ -7,6 +7,7 @@ mod certificate;
 mod data_folder;
 mod databases;
 mod machine;
+mod media;
 mod tls;
 
 use crate::clock::Clock;

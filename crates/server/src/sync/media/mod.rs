@@ -8,19 +8,14 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::incoming::Incoming;
 use super::reply;
-use crate::app::App;
-use crate::media_store::KEPT_UNNAMED;
 use anki::wire::WireError;
 use anki::wire::media::{self, MediaChange};
 use axum::body::Body;
 use axum::http::Response;
-use std::sync::Arc;
 use store::user_db::media::MediaState;
 
 /// Bytes of a request that is a list of names or less.
 const LIMIT: u64 = 1 << 20;
-/// Keys asked for at a time.
-const PAGE: usize = 1000;
 
 /// Does what an authenticated media request asks for.
 pub async fn handle(cx: &Context, method: &str, mut incoming: Incoming) -> SyncResult<Response<Body>> {
@@ -76,33 +71,4 @@ async fn state(cx: &Context) -> SyncResult<MediaState> {
 #[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 fn bad(error: WireError) -> SyncError {
     SyncError::bad_request(error.to_string())
-}
-
-/// Removes content that no row has named for some days. What goes wrong with one account does not keep the others waiting.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub async fn sweep(app: &Arc<App>) -> anyhow::Result<()> {
-    let store = app.media.clone();
-    for account in tokio::task::spawn_blocking(move || store.accounts()).await?? {
-        if let Err(error) = sweep_account(app, account).await {
-            tracing::warn!(account, %error, "cannot tidy up the media of an account; trying again in an hour");
-        }
-    }
-    Ok(())
-}
-
-async fn sweep_account(app: &Arc<App>, account: i64) -> anyhow::Result<()> {
-    let store = app.media.clone();
-    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT_UNNAMED)).await??;
-    for page in keys.chunks(PAGE) {
-        let named = app.user.named_contents(account, page.to_vec()).await?;
-        let unnamed: Vec<String> = page.iter().filter(|key| !named.contains(*key)).cloned().collect();
-        if !unnamed.is_empty() {
-            tracing::info!(account, files = unnamed.len(), "removing media content that no file refers to");
-        }
-        let store = app.media.clone();
-        tokio::task::spawn_blocking(move || unnamed.iter().try_for_each(|key| store.delete(account, key))).await??;
-    }
-    Ok(())
 }

@@ -1,0 +1,95 @@
+//! Contents of media that no row names any more: whether they may go, and their end.
+//!
+//! What is removed here cannot be brought back, so it has to be certain that the database knows better than the store. It does not for an
+//! account that it does not have, nor in a store that belongs to another installation: a server that was started without its settings,
+//! beside the media of the right one, knows nobody.
+
+use crate::app::App;
+use crate::media_store::KEPT_UNNAMED;
+use anyhow::Context;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Keys asked for at a time.
+const PAGE: usize = 1000;
+
+/// The id of the installation that the media belong to, if it is another one than ours.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn foreign_owner(app: &App) -> anyhow::Result<Option<String>> {
+    let store = app.media.clone();
+    let owner = tokio::task::spawn_blocking(move || store.owner()).await?.context("cannot read whose media these are")?;
+    Ok(owner.filter(|owner| owner != app.main.installation()))
+}
+
+/// Removes content that no row has named for some days. What goes wrong with one account does not keep the others waiting.
+///
+/// # Errors
+/// When the store or the main database cannot be read.
+pub async fn sweep(app: &Arc<App>) -> anyhow::Result<()> {
+    let (store, ours) = (app.media.clone(), app.main.installation().to_owned());
+    tokio::task::spawn_blocking(move || store.claim(&ours)).await?.context("cannot note whose media these are")?;
+    if let Some(owner) = foreign_owner(app).await? {
+        tracing::error!(
+            owner,
+            ours = app.main.installation(),
+            "the media belong to another installation than the database, so nothing of them is tidied up: are the settings of the database \
+             and of the media the right ones?"
+        );
+        return Ok(());
+    }
+    // In this order: an account comes before its media and goes after them.
+    let store = app.media.clone();
+    let stored = tokio::task::spawn_blocking(move || store.accounts()).await??;
+    let accounts: HashSet<i64> = app.main.account_ids().await?.into_iter().collect();
+    let (known, unknown): (Vec<i64>, Vec<i64>) = stored.into_iter().partition(|account| accounts.contains(account));
+    if !unknown.is_empty() {
+        tracing::warn!(
+            accounts = unknown.len(),
+            "there are media of accounts that do not exist; they stay, and `djankiserv check` names them"
+        );
+    }
+    for account in known {
+        if let Err(error) = sweep_account(app, account).await {
+            tracing::warn!(account, %error, "cannot tidy up the media of an account; trying again in an hour");
+        }
+    }
+    Ok(())
+}
+
+async fn sweep_account(app: &App, account: i64) -> anyhow::Result<()> {
+    let outdated = outdated(app, account).await?;
+    if !outdated.is_empty() {
+        tracing::info!(account, files = outdated.len(), "removing media content that no file refers to");
+    }
+    remove(app, account, outdated).await
+}
+
+/// Keys of contents that no row names, and whose time is over.
+///
+/// # Errors
+/// When store or database cannot be read.
+pub async fn outdated(app: &App, account: i64) -> anyhow::Result<Vec<String>> {
+    let store = app.media.clone();
+    let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, KEPT_UNNAMED)).await??;
+    // An account that has lost this row has lost the others perhaps too.
+    if app.user.media_state(account).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut unnamed = Vec::new();
+    for page in keys.chunks(PAGE) {
+        let named = app.user.named_contents(account, page.to_vec()).await?;
+        unnamed.extend(page.iter().filter(|key| !named.contains(*key)).cloned());
+    }
+    Ok(unnamed)
+}
+
+/// Removes contents that are [`outdated`].
+///
+/// # Errors
+/// When the store cannot be changed.
+pub async fn remove(app: &App, account: i64, keys: Vec<String>) -> anyhow::Result<()> {
+    let store = app.media.clone();
+    Ok(tokio::task::spawn_blocking(move || keys.iter().try_for_each(|key| store.delete(account, key))).await??)
+}
