@@ -67,6 +67,7 @@ def test_references_lead_somewhere(chart, case):
         "anki-bucket",
         "anki-backup",
         "anki-tls",
+        "anki-authority",
         "letsencrypt-cert-staging",
     }  # made by others
     names = {name for _, name in objects} | allowed
@@ -104,6 +105,9 @@ def pods(item):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_program_accepts_its_settings(chart, case, binary, tmp_path):
+    certificate = tmp_path / "authority.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=authority -days 2 -out".split()
+    run(*command, str(certificate), "-keyout", str(tmp_path / "authority.key"))
     objects = render(chart, CASES[case])
     (pod,) = pods(objects["Deployment", "rel-djankiserv"])
     values = {}
@@ -113,6 +117,11 @@ def test_the_program_accepts_its_settings(chart, case, binary, tmp_path):
             secret = tmp_path / value.strip("/").replace("/", "-")
             secret.write_text(secrets.token_hex(24))
             value = str(secret)
+        if variable["name"].endswith("SSLROOTCERT"):
+            (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if value.startswith(m["mountPath"] + "/"))
+            (volume,) = (v for v in pod["volumes"] if v["name"] == mount["name"])
+            assert volume["configMap"]["name"] == "anki-authority"
+            value = str(certificate)
         values[variable["name"]] = value
     values["DJANKISERV_DATA_ROOT"] = str(tmp_path)
     done = subprocess.run(
@@ -125,6 +134,7 @@ def test_the_program_accepts_its_settings(chart, case, binary, tmp_path):
     if case == "two-servers":
         assert "collections.example.com" in done.stdout
         assert "accounts.example.com" in done.stdout
+        assert values["DJANKISERV_MAINDB_SSLMODE"] == "verify-full" and str(certificate) in done.stdout
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -96,7 +96,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* One database: (dict "root" $ "which" "MAINDB" "db" values) */}}
 {{- define "djankiserv.databaseEnv" -}}
-{{- range $name, $value := dict "ENGINE" .db.engine "NAME" .db.name "USER" .db.user "HOST" .db.host }}
+{{- range $name, $value := dict "ENGINE" .db.engine "NAME" .db.name "USER" .db.user "HOST" .db.host "SSLMODE" .db.sslmode }}
 {{- if $value }}
 - name: DJANKISERV_{{ $.which }}_{{ $name }}
   value: {{ $value | quote }}
@@ -105,6 +105,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .db.port }}
 - name: DJANKISERV_{{ .which }}_PORT
   value: {{ .db.port | int | quote }}
+{{- end }}
+{{- if .db.sslRootCert }}
+- name: DJANKISERV_{{ .which }}_SSLROOTCERT
+  value: /run/secrets/djankiserv/{{ lower .which }}-ca/ca.crt
 {{- end }}
 {{- if .secret }}
 - name: DJANKISERV_{{ .which }}_PASSWORD_FILE
@@ -211,6 +215,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   mountPath: /run/secrets/djankiserv/userdb
   readOnly: true
 {{- end }}
+{{- range $which, $db := .Values.djankiserv.db }}
+{{- if $db.sslRootCert }}
+- name: {{ $which }}db-ca
+  mountPath: /run/secrets/djankiserv/{{ $which }}db-ca
+  readOnly: true
+{{- end }}
+{{- end }}
 {{- if .Values.djankiserv.media.url }}
 - name: bucket
   mountPath: /run/secrets/djankiserv/bucket
@@ -248,6 +259,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   secret:
     secretName: {{ . }}
     items: [{key: password, path: password}]
+{{- end }}
+{{- range $which, $db := .Values.djankiserv.db }}
+{{- if $db.sslRootCert }}
+- name: {{ $which }}db-ca
+  configMap:
+    name: {{ $db.sslRootCert }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
 {{- end }}
 {{- if .Values.djankiserv.media.url }}
 - name: bucket

@@ -78,7 +78,7 @@ fn advice(kind: &str, settings: &config::Acme) -> String {
         Challenge::TlsAlpn => (443, "DJANKISERV_LISTEN_PORT"),
     };
     let reach = format!(
-        "port {port} of every name in DJANKISERV_ACME_DOMAINS must lead from the internet to {listener} of this server: look at DNS (A and AAAA records), firewall and port forwarding"
+        "port {port} of every name in DJANKISERV_ACME_DOMAINS must lead from the internet to {listener} of this server: look at DNS (A and AAAA records), firewall, port forwarding and DJANKISERV_LISTEN_ADDRESS"
     );
     match kind {
         "connection" | "dns" => reach,

@@ -149,7 +149,7 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
         true => None,
         false => Some(LinkKind::SetUp.path(&app.links.make(LinkKind::SetUp, None, "serve", setup::LINK_MS).await?)),
     };
-    output::text(&signpost(address, config.tls.is_some(), config.web.public_url.as_deref(), set_up.as_deref()));
+    output::text(&signpost(address, scheme(config), certified_name(config), config.web.public_url.as_deref(), set_up.as_deref()));
     // Until the very end: what happens while the server stops is worth seeing.
     let mut side_tasks = tokio::task::JoinSet::new();
     if let Some(metrics) = metrics {
@@ -183,6 +183,18 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
     Ok(())
 }
 
+fn scheme(config: &Config) -> &'static str {
+    if config.tls.is_some() { "https" } else { "http" }
+}
+
+/// A name that our certificate is for, if we know one.
+fn certified_name(config: &Config) -> Option<&str> {
+    match &config.tls {
+        Some(TlsSource::Acme(settings)) => settings.domains.first().map(String::as_str),
+        _ => None,
+    }
+}
+
 /// The port of https as others see it, which may be another one than ours: in front of a container, for example.
 fn public_port(config: &Config) -> Option<u16> {
     let url = url::Url::parse(config.web.public_url.as_deref()?).ok()?;
@@ -200,16 +212,22 @@ async fn bind_to(address: &str, port: u16) -> anyhow::Result<TcpListener> {
 }
 
 /// What a person at the terminal needs to know next. `set_up` is the path of the page that makes the first administrator.
-fn signpost(address: SocketAddr, tls: bool, public: Option<&str>, set_up: Option<&str>) -> String {
-    let (port, scheme) = (address.port(), if tls { "https" } else { "http" });
-    let own = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { in_url(address.ip()) };
-    let here = format!("{scheme}://{own}:{port}");
+///
+/// `name` is one that the certificate is for: under an address, clients would refuse it.
+fn signpost(address: SocketAddr, scheme: &str, name: Option<&str>, public: Option<&str>, set_up: Option<&str>) -> String {
+    let port = address.port();
+    let here = match name {
+        Some(name) if port == 443 => format!("{scheme}://{name}"),
+        Some(name) => format!("{scheme}://{name}:{port}"),
+        None if address.ip().is_unspecified() => format!("{scheme}://127.0.0.1:{port}"),
+        None => format!("{scheme}://{}:{port}", in_url(address.ip())),
+    };
     let mut out = format!(
         "\ndjankiserv {} is running.\n\n  In a browser, and in Anki under Preferences > Syncing, as self-hosted sync server:\n      {here}/\n",
         env!("CARGO_PKG_VERSION")
     );
     let mut there = public.map(str::to_owned);
-    if address.ip().is_unspecified() {
+    if address.ip().is_unspecified() && name.is_none() {
         let name = own_address().map_or_else(|| "<this machine's address>".to_owned(), in_url);
         there = there.or_else(|| Some(format!("{scheme}://{name}:{port}")));
     }
@@ -263,15 +281,19 @@ mod tests {
 
     #[test]
     fn the_signpost_shows_the_way() -> anyhow::Result<()> {
-        let text = signpost("127.0.0.1:8002".parse()?, false, None, Some("/setup/abc/"));
+        let text = signpost("127.0.0.1:8002".parse()?, "http", None, None, Some("/setup/abc/"));
         assert!(text.contains("      http://127.0.0.1:8002/\n"), "{text}");
         assert!(text.contains("      http://127.0.0.1:8002/setup/abc/\n"), "{text}");
-        let text = signpost("[::]:81".parse()?, false, None, None);
+        let text = signpost("[::]:81".parse()?, "http", None, None, None);
         assert!(text.contains("http://127.0.0.1:81/") && text.contains("on other devices"), "{text}");
         assert!(!text.contains("setup"), "{text}");
-        assert!(signpost("[::1]:81".parse()?, true, None, None).contains("https://[::1]:81/"));
-        let text = signpost("127.0.0.1:81".parse()?, false, Some("https://anki.example.com"), Some("/setup/abc/"));
+        assert!(signpost("[::1]:81".parse()?, "https", None, None, None).contains("https://[::1]:81/"));
+        let text = signpost("127.0.0.1:81".parse()?, "http", None, Some("https://anki.example.com"), Some("/setup/abc/"));
         assert!(text.contains("      https://anki.example.com/\n") && text.contains("https://anki.example.com/setup/abc/"), "{text}");
+        let text = signpost("0.0.0.0:443".parse()?, "https", Some("anki.example.com"), None, Some("/setup/abc/"))
+            + &signpost("0.0.0.0:8443".parse()?, "https", Some("a.example"), None, None);
+        assert!(text.contains("      https://anki.example.com/setup/abc/\n") && text.contains("https://a.example:8443/"), "{text}");
+        assert!(!text.contains("127.0.0.1"), "{text}");
         Ok(())
     }
 }

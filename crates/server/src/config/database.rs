@@ -117,11 +117,10 @@ pub(super) fn read(reader: &mut Reader, max_connections: usize) -> Option<Databa
         database: user.name.unwrap_or_else(|| main_to.database.clone()),
         max_connections,
         // What was demanded of main's server is demanded of this one too.
-        encryption: encryption(
-            user.tls.or(main.tls),
-            user.roots.or(main.roots).filter(|_| user.tls.or(main.tls) >= Some(TlsMode::Require)),
-            &host,
-        ),
+        encryption: match user.tls {
+            Some(_) => encryption(user.tls, user.roots, &host),
+            None => encryption(main.tls, main.roots, &host),
+        },
         host,
     };
     let main_ok = check_password(reader, &main_to, &MAIN);
@@ -478,8 +477,9 @@ mod tests {
         let db2 = to(tcp("db2"), 5432, "me", Some("q"), "anki");
         let strict = encrypted(TlsMode::VerifyFull, Some(roots), db2.clone());
         assert_eq!(main(&[&separate[..], &other].concat()), (want.clone(), strict), "what is demanded of one is demanded of both");
-        let lax = encrypted(TlsMode::Off, None, db2);
-        assert_eq!(main(&[&separate[..], &other, &[("USERDB_SSLMODE", "disable")]].concat()), (want, lax));
+        let own = encrypted(TlsMode::Require, None, db2);
+        let pairs = [&separate[..], &other, &[("USERDB_SSLMODE", "require")]].concat();
+        assert_eq!(main(&pairs), (want, own), "unless that has its own");
         std::fs::remove_file(&file)
     }
 
