@@ -46,6 +46,11 @@ fi
 if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
     packages+=(chromium fonts-dejavu-core)
 fi
+# The add-on is tested in a desktop program that does not start without a screen.
+if [[ ${1:-} == test ]] && ! command -v xvfb-run >/dev/null; then
+    packages+=(xvfb xauth libgl1-mesa-dri libegl1 libgl1 libxkbcommon-x11-0)
+    packages+=(libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
+fi
 if [[ ${1:-} == test ]] && ! "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; then
     packages+=(python3 python3-venv)
 fi
