@@ -6,7 +6,7 @@ use anki::wire::client::ClientVersion;
 use anki::wire::version::SyncVersion;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::user_db::GenerationState;
+use store::user_db::CollectionState;
 use store::user_db::sessions::Session;
 
 /// Less than the 30 seconds after which a client gives up.
@@ -54,14 +54,26 @@ impl Context {
     /// Waits for a large upload of this account whose rows are still being loaded.
     ///
     /// # Errors
-    /// 503 when that takes longer than a client waits.
+    /// 503 when that takes longer than a client waits, or can never end.
     pub async fn wait_for_import(&self) -> SyncResult<()> {
+        if self.wait_until_replaceable().await? {
+            return Err(SyncError::unavailable(
+                "the file of the last upload is lost or damaged: a device has to upload again, or the operator to restore an earlier version",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The same for an upload, which may take the place of an import that can never end. Answers whether there is such a one.
+    ///
+    /// # Errors
+    /// 503 when loading takes longer than a client waits.
+    pub async fn wait_until_replaceable(&self) -> SyncResult<bool> {
         let until = Instant::now() + IMPORT_PATIENCE;
         loop {
             let state = self.app.user.state(self.account).await?;
-            let importing = state.and_then(|s| s.current).is_some_and(|current| current.state == GenerationState::Importing);
-            if !importing {
-                return Ok(());
+            if !state.as_ref().is_some_and(CollectionState::is_importing) {
+                return Ok(state.is_some_and(|state| state.is_stuck));
             }
             if Instant::now() >= until {
                 return Err(SyncError::unavailable("the last upload is large and still being loaded"));

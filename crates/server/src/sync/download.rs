@@ -15,6 +15,7 @@ use axum::http::Response;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::collection::Collection;
+use store::user_db::GenerationState;
 use tempfile::NamedTempFile;
 use tokio_util::io::ReaderStream;
 
@@ -30,8 +31,13 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
     let state = state.ok_or_else(|| SyncError::unavailable("the account has no collection row yet; logging in again makes it"))?;
     let Some(current) = state.current.clone().filter(|_| !state.is_untouched()) else {
         tx.rollback().await?;
-        return empty_collection(cx, &state.stamps()).await;
+        return empty_collection(cx, state.stamps()).await;
     };
+    if current.state == GenerationState::Importing {
+        // An upload took place after we have looked; its tables may not be filled yet.
+        tx.rollback().await?;
+        return Err(still_importing());
+    }
     let schema = choose_schema(cx, Collection::within(&tx, &current.schema)).await?;
     tx.rollback().await?;
     let key = Key {
@@ -86,9 +92,15 @@ pub(super) fn stream(version: SyncVersion, file: tokio::fs::File, size: u64) -> 
     Ok(if version.is_zstd() { reply::compressed_body(body, size) } else { reply::plain(body) })
 }
 
-/// What a fresh client would have, for an account without data.
-async fn empty_collection(cx: &Context, stamps: &Stamps) -> SyncResult<Response<Body>> {
-    let (stamps, now_ms, folder, schema) = (*stamps, cx.now_ms(), cx.app.temporary.clone(), cx.version.collection_schema());
+fn still_importing() -> SyncError {
+    SyncError::unavailable("the last upload is large and still being loaded")
+}
+
+/// What a fresh client would have, for an account without data. Its schema stamp is not the one that `meta` announces: we have nothing
+/// that a normal sync could build on, so once the client has changed something, it shall upload.
+async fn empty_collection(cx: &Context, mut stamps: Stamps) -> SyncResult<Response<Body>> {
+    stamps.schema_modified += 1;
+    let (now_ms, folder, schema) = (cx.now_ms(), cx.app.temporary.clone(), cx.version.collection_schema());
     let bytes = tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir_in(folder)?;
         let path = folder.path().join("collection");
@@ -104,7 +116,9 @@ async fn make(app: Arc<App>, account: i64, key: Key, target: NamedTempFile) -> R
     let started = Instant::now();
     let permit = app.transfers.acquire().await.map_err(|e| e.to_string())?;
     let (tx, state) = app.user.snapshot(account).await.map_err(|e| e.to_string())?;
-    let current = state.and_then(|state| state.current).filter(|c| (c.number, c.stamps.modified) == (key.generation, key.modified));
+    let current = state
+        .and_then(|state| state.current)
+        .filter(|c| (c.number, c.stamps.modified) == (key.generation, key.modified) && c.state == GenerationState::Current);
     let Some(current) = current else { return Err("the collection was changed in the same moment".into()) };
     let folder = tempfile::tempdir_in(&app.temporary).map_err(|e| e.to_string())?;
     let path = folder.path().join("collection");

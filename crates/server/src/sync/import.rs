@@ -8,17 +8,20 @@ use super::error::SyncError;
 use super::quota;
 use super::upload::Refusal;
 use crate::actions::edit_collection::adopt;
-use crate::actions::load_collection::{LEASE, check_and_load, keep_lease, load};
+use crate::actions::load_collection::{LEASE, LoadError, check_and_load, keep_lease, load};
 use crate::app::App;
 use crate::media_store::SHARED_IMPORTS as SHARED;
 use crate::metrics::{IMPORTS, STAGES};
 use anki::file::{CollectionFile, FileError, Limits, Repairs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::user_db::generations::{NewGeneration, Switched};
 use store::user_db::{Counts, Current, GenerationState, MADE_HERE};
 use tempfile::NamedTempFile;
+
+/// How long to leave an import alone whose file is lost or damaged. It may come back.
+const STUCK_AGAIN: Duration = Duration::from_secs(600);
 
 /// An uploaded file that has been found to be a collection. Whether it is damaged has not been looked at.
 pub struct Upload {
@@ -64,27 +67,44 @@ pub async fn import(app: Arc<App>, upload: Upload, answered: impl FnOnce(Result<
 /// When it fails again; it is tried again later.
 pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
     let now = app.clock.now_ms();
-    let taken = app.user.take_over_import(now, now + LEASE.as_millis() as i64).await.map_err(|e| e.to_string())?;
+    let stuck_since = now - STUCK_AGAIN.as_millis() as i64;
+    let taken = app.user.take_over_import(now, now + LEASE.as_millis() as i64, stuck_since).await.map_err(|e| e.to_string())?;
     let Some(new) = taken else { return Ok(false) };
     let path = kept_file(app, &new);
     tracing::warn!(account = new.account, number = new.number, "taking over an import that was cut off");
     let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
     let (media, name) = (app.media.clone(), shared_name(&new));
     let opened = tokio::task::spawn_blocking(move || {
-        if !path.exists() && !media.fetch_shared(&name, &path).map_err(|e| e.to_string())? {
-            return Err(format!(
-                "there is no {}, and it is not in a bucket: several machines have to share the data folder",
-                path.display()
-            ));
+        if !path.exists() && !media.fetch_shared(&name, &path)? {
+            return Err(FileError::Io(std::io::Error::new(
+                std::io::ErrorKind::NotFound,
+                format!("there is no {}, and it is not in a bucket: several machines have to share the data folder", path.display()),
+            )));
         }
-        CollectionFile::open(&path, &limits).map_err(|e| e.to_string())
+        CollectionFile::open(&path, &limits)
     });
-    let file = Arc::new(opened.await.map_err(|e| e.to_string())??);
-    let loaded = tokio::select! {
-        loaded = load(app, &file, &new) => loaded,
-        lost = keep_lease(app, &new) => Err(lost),
+    let loaded = match opened.await.map_err(|e| e.to_string())? {
+        Ok(file) => {
+            let file = Arc::new(file);
+            tokio::select! {
+                loaded = load(app, &file, &new) => loaded,
+                lost = keep_lease(app, &new) => Err(lost),
+            }
+        }
+        Err(error) => Err(error.into()),
     };
-    let current = loaded.map_err(|e| e.to_string())?;
+    let current = match loaded {
+        Err(LoadError::File(error)) if error.is_refusal() || is_not_found(&error) => {
+            app.user.import_is_stuck(&new, app.clock.now_ms()).await.map_err(|e| e.to_string())?;
+            tracing::error!(
+                account = new.account, number = new.number, %error,
+                "a large upload cannot be loaded, as its file is lost or damaged: its devices are asked to upload again; \
+                 `djankiserv collection restore` puts an earlier version back; it is tried again in ten minutes"
+            );
+            return Ok(true);
+        }
+        loaded => loaded.map_err(|e| e.to_string())?,
+    };
     let made_here = replaced(app, new.account).await?;
     let current = merged(app, new.account, made_here.as_ref(), current).await.map_err(|e| e.reason())?;
     if app.user.end_import(&new, &current).await.map_err(|e| e.to_string())? {
@@ -92,6 +112,10 @@ pub async fn resume_one(app: &Arc<App>) -> Result<bool, String> {
         tracing::info!(account = new.account, number = new.number, counts = ?current.counts, "import finished");
     }
     Ok(true)
+}
+
+fn is_not_found(error: &FileError) -> bool {
+    matches!(error, FileError::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Removes kept files that no import needs any more.

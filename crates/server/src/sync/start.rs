@@ -34,12 +34,17 @@ pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
 
 /// Makes this sync the running one. Answers its row, and the graves that the client does not know.
 async fn begin(cx: &Context, request: &StartRequest, now: i64) -> SyncResult<(Session, Vec<Grave>)> {
+    let is_importing = |locked: &Locked| locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing);
     let mut locked = cx.app.user.lock(cx.account).await?;
-    if locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing) {
+    if is_importing(&locked) {
         // The lock must not be held while waiting.
         locked.tx.rollback().await?;
         cx.wait_for_import().await?;
         locked = cx.app.user.lock(cx.account).await?;
+        if is_importing(&locked) {
+            locked.tx.rollback().await?;
+            return Err(SyncError::unavailable("another upload is large and still being loaded"));
+        }
     }
     let Some(current) = locked.state.current.clone() else {
         return Err(SyncError::conflict("the account has no collection; it must have been reset after meta"));

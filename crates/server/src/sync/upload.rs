@@ -42,7 +42,7 @@ pub async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<Response
 async fn replace(cx: &Context, spooled: Spooled) -> Result<(), Refusal> {
     let received = Instant::now();
     let app = &cx.app;
-    cx.wait_for_import().await?;
+    cx.wait_until_replaceable().await?;
     let permit = tokio::time::timeout(PATIENCE, app.transfers.clone().acquire_owned()).await;
     let Ok(Ok(permit)) = permit else {
         return Err(SyncError::unavailable("too many uploads and downloads at the same time").into());

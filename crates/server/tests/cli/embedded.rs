@@ -112,7 +112,9 @@ fn a_dump_brings_everything_back() {
     assert!(folder.run(&["user", "list"]).expect_success().stdout.contains("ann"), "nothing is lost by trying");
 
     std::fs::rename(folder.path().join("postgres/data"), folder.path().join("postgres/data.old")).unwrap();
-    folder.run(&["database", "restore", &file]).expect_success();
+    let restored = folder.run(&["database", "restore", &file]).expect_success().stdout;
+    assert!(restored.contains("is asked for a one-way sync"), "{restored}");
+    folder.run(&["database", "restored"]).expect_success();
     assert!(folder.run(&["user", "list"]).expect_success().stdout.contains("ann"));
     folder.run_with_password(&["user", "add", "bob"], "pw");
 }

@@ -10,7 +10,7 @@ use djankiserv::actions::edit_collection::notes::{
 use djankiserv::actions::edit_collection::notetypes::{NewTemplate, StructuralEdit, TemplateEdit, UpdateNotetype};
 use djankiserv::actions::edit_collection::tags::{DeleteTags, RenameTag};
 use djankiserv::actions::edit_collection::{DeckRef, EditError, NotetypeRef, Problem, edit};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 fn note(deck: &str, fields: &[&str], tags: &[&str]) -> NewNote {
@@ -227,6 +227,7 @@ async fn the_first_device_joins_what_was_made_before() {
     cloze.notetype = NotetypeRef::Name("Cloze".into());
     let added = edit(&server.app, account, &add(vec![note("Lang::Ja", &["here", "b"], &["made"]), cloze])).await.unwrap();
     assert_eq!(added.len(), 2);
+    assert_eq!(server.app.user.renew_stamps(NOW + 3).await.unwrap(), 0, "no device has it, so none can be ahead of it");
     let meta = device.meta().await;
     assert_eq!((&meta["empty"], &meta["usn"]), (&json!(true), &json!(0)), "a device with cards may upload without asking");
     assert_eq!(device.upload(&collection(Schema::V18, 2, NOW + 5)).await, "OK");
@@ -244,5 +245,26 @@ async fn the_first_device_joins_what_was_made_before() {
     device.json("sync/finish", json!({})).await;
     let (findings, _) = server.check(false).await;
     assert!(findings.is_empty(), "{findings:?}");
+    server.end().await;
+}
+
+/// A device whose clock is ahead has changed a deck. Clients ignore what is older than theirs, so an edit here must not be.
+#[tokio::test]
+async fn an_edit_is_never_older_than_what_it_changes() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    let ahead = NOW / 1000 + 200;
+    let mut deck: Value = serde_json::from_str(&anki::schema11::stock::default_deck().json).unwrap();
+    (deck["id"], deck["name"], deck["mod"]) = (json!(70), json!("theirs"), json!(ahead));
+    a.start(1).await;
+    a.json("sync/applyChanges", json!({"changes": {"models": [], "decks": [[deck], []], "tags": []}})).await;
+    a.json("sync/finish", json!({})).await;
+    let account = server.account("a").await;
+    edit(&server.app, account, &RenameDeck { deck: DeckRef::Id(70), name: "ours".into() }).await.unwrap();
+    a.start(2).await;
+    let told = a.json("sync/applyChanges", json!({"changes": {"models": [], "decks": [[], []], "tags": []}})).await;
+    let deck = &told["decks"][0][0];
+    assert_eq!((&deck["name"], &deck["mod"]), (&json!("ours"), &json!(ahead)));
     server.end().await;
 }

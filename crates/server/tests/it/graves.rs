@@ -107,12 +107,13 @@ async fn what_comes_back_stays() {
     let sent = b.json("sync/chunk", json!({})).await;
     assert_eq!((&sent["notes"][0][0], &sent["cards"][0][0]), (&json!(1), &json!(1_000_001)));
     assert_eq!(told(&b, 2).await["notes"], json!([]), "the grave keeps its usn");
-    // Deleted once more: the grave is there already, with its old usn, as on Anki's server.
+    // Deleted once more: the grave gets the usn of that.
     a.start(3).await;
     a.json("sync/applyGraves", grave).await;
     a.json("sync/finish", json!({})).await;
     assert_eq!(a.notes().await.iter().map(|note| note.id).collect::<Vec<_>>(), [2]);
     assert_eq!(told(&b, 1).await["notes"], json!([1]));
+    assert_eq!(told(&b, 3).await["notes"], json!([1]));
     server.end().await;
 }
 
@@ -133,5 +134,29 @@ async fn deletions_of_two_devices_meet() {
     b.json("sync/finish", json!({})).await;
     assert_eq!(told(&a, 2).await["notes"], json!([3]));
     assert_eq!(told(&a, 1).await["notes"], json!([1, 2, 3]));
+    server.end().await;
+}
+
+/// What a client's undo has brought back and is then deleted once more, has to go from devices that got it in between.
+#[tokio::test]
+async fn what_is_deleted_again_is_told_again() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 5, NOW - 5)).await;
+    let deletion = json!({"chunk": {"cards": [1_000_001], "notes": [1], "decks": []}});
+    a.start(1).await;
+    a.json("sync/applyGraves", deletion.clone()).await;
+    a.json("sync/finish", json!({})).await;
+    a.start(2).await;
+    let back = json!({"chunk": {"notes": [note_row(1, BASIC, 99, "a\u{1f}b")], "cards": [card_row(1_000_001, 1, 99)]}});
+    a.json("sync/applyChunk", back).await;
+    a.json("sync/finish", json!({})).await;
+    let none = json!({"cards": [], "decks": [], "notes": []});
+    assert_eq!(told(&a, 3).await, none);
+    a.start(3).await;
+    a.json("sync/applyGraves", deletion).await;
+    a.json("sync/finish", json!({})).await;
+    assert_eq!(told(&a, 3).await, json!({"cards": [1_000_001], "decks": [], "notes": [1]}));
+    assert_eq!(told(&a, 4).await, none);
     server.end().await;
 }

@@ -34,7 +34,29 @@ async fn an_account_without_data_gives_a_collection_that_opens() {
     let device = server.device("a").await;
     let (status, body) = device.raw("sync/download", b"{}").await;
     assert_eq!(status, 200);
-    assert!(read(&body).1.is_empty());
+    let (stamps, notes) = read(&body);
+    assert!(notes.is_empty());
+    // A client that adds something to it has to upload: there is nothing here that a normal sync could build on.
+    let meta = device.meta().await;
+    assert_eq!((meta["mod"].as_i64(), meta["usn"].as_i64()), (Some(stamps.modified), Some(i64::from(stamps.usn))));
+    assert_ne!(meta["scm"].as_i64(), Some(stamps.schema_modified));
+    server.end().await;
+}
+
+/// A device that has synced since then may be at a usn that is given out anew, so that it would miss changes.
+#[tokio::test]
+async fn after_the_database_was_put_back_every_device_is_asked() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 3, NOW - 5)).await;
+    a.start(1).await;
+    for (now, stamp) in [(NOW, NOW), (NOW - 100, NOW + 1)] {
+        assert_eq!(server.app.user.renew_stamps(now).await.unwrap(), 1);
+        let meta = a.meta().await;
+        assert_eq!((meta["mod"].as_i64(), meta["scm"].as_i64(), meta["usn"].as_i64()), (Some(stamp), Some(stamp), Some(1)));
+    }
+    assert_eq!(a.status("sync/finish", serde_json::json!({})).await, 409);
+    assert_eq!(a.notes().await.len(), 3);
     server.end().await;
 }
 

@@ -3,7 +3,7 @@
 use super::tables::{CARDS, DECKS, NOTES, NOTETYPES, PRESETS};
 use super::{Collection, SET_SIZE, cards, notes, objects};
 use crate::engine::Row;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::params;
 use anki::model::{Card, Deck, Note, Notetype, Preset};
 use anki::names;
@@ -125,7 +125,9 @@ impl Collection<'_> {
         let sql = format!("SELECT MAX(id) FROM {{c}}.{} WHERE id >= ?", table.name());
         let rows = self.query(&sql, params![wanted]).await?;
         let highest = rows.first().map(|row| row.opt_int(0)).transpose()?.flatten();
-        Ok(highest.map_or(wanted, |highest| highest + 1))
+        highest.map_or(Ok(wanted), |highest| {
+            highest.checked_add(1).ok_or_else(|| StoreError::Internal("the highest possible id is taken, so there is none above it".into()))
+        })
     }
 
     /// Those of `ids` that exist.

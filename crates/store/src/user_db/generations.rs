@@ -154,7 +154,8 @@ impl UserDb {
     async fn replace(&self, new: &NewGeneration, loaded: &Current, state: GenerationState, now_ms: i64) -> Result<Switched> {
         repeat("switching generations", || async {
             let locked = self.lock(new.account).await?;
-            if locked.state.current.as_ref().map(base_of) != new.base {
+            // One whose rows are still on their way must not be put away half filled: it could never be completed.
+            if locked.state.current.as_ref().map(base_of) != new.base || locked.state.is_importing() {
                 locked.tx.rollback().await?;
                 return Ok(Switched::ChangedMeanwhile);
             }
@@ -199,10 +200,21 @@ impl UserDb {
         .await
     }
 
-    /// Takes over an import whose process has died, with an empty schema to begin anew. None when there is none.
-    pub async fn take_over_import(&self, now_ms: i64, lease_until: i64) -> Result<Option<NewGeneration>> {
-        let sql = "SELECT account, number, schema_name FROM {s}.generations WHERE state = 'importing' AND lease_until < ? LIMIT 1";
-        let Some(row) = self.db.query_opt(sql, params![now_ms]).await? else { return Ok(None) };
+    /// Says that an import cannot go on, as its file is lost or damaged. From now on an upload or a kept generation may take its place,
+    /// and its stamps are new, so that devices ask for a one-way sync. [`UserDb::take_over_import`] tries it again from time to time.
+    pub async fn import_is_stuck(&self, new: &NewGeneration, now_ms: i64) -> Result<()> {
+        let sql = "UPDATE {s}.generations SET lease_until = 0, modified = CASE WHEN modified < ? THEN ? ELSE modified + 1 END, \
+                   schema_modified = CASE WHEN schema_modified < ? THEN ? ELSE schema_modified + 1 END \
+                   WHERE account = ? AND number = ? AND created = ? AND state = 'importing'";
+        self.db.execute(sql, params![now_ms, now_ms, now_ms, now_ms, new.account, new.number, new.created]).await.map(drop)
+    }
+
+    /// Takes over an import whose process has died, with an empty schema to begin anew; or one that is stuck and was not tried after
+    /// `stuck_since`. None when there is none.
+    pub async fn take_over_import(&self, now_ms: i64, lease_until: i64, stuck_since: i64) -> Result<Option<NewGeneration>> {
+        let sql = "SELECT account, number, schema_name FROM {s}.generations WHERE state = 'importing' AND lease_until < ? \
+                   AND (lease_until > 0 OR created < ?) LIMIT 1";
+        let Some(row) = self.db.query_opt(sql, params![now_ms, stuck_since]).await? else { return Ok(None) };
         let new = NewGeneration { account: row.int(0)?, number: row.int32(1)?, schema: row.text(2)?, created: now_ms, base: None };
         let sql = "UPDATE {s}.generations SET lease_until = ?, created = ? WHERE account = ? AND number = ? AND state = 'importing' AND lease_until < ?";
         if self.db.execute(sql, params![lease_until, now_ms, new.account, new.number, now_ms]).await? != 1 {
@@ -211,6 +223,24 @@ impl UserDb {
         self.db.drop_schema(&new.schema).await?;
         self.db.create_schema(&new.schema).await?;
         Ok(Some(new))
+    }
+
+    /// Gives the collections in use new stamps, after the database was put back to an earlier moment: devices may know what is not here any
+    /// more, under usns that are given out anew. Each is asked for one one-way sync. Those that no device has yet stay as they are. Ends all
+    /// running syncs. Answers how many collections.
+    pub async fn renew_stamps(&self, now_ms: i64) -> Result<u64> {
+        let renew = "UPDATE {s}.generations SET schema_modified = CASE WHEN modified < ? AND schema_modified < ? THEN ? \
+                     WHEN modified < schema_modified THEN schema_modified + 1 ELSE modified + 1 END \
+                     WHERE state IN ('current', 'importing') AND NOT (origin = ? AND usn = 0)";
+        let agree = "UPDATE {s}.generations SET modified = schema_modified WHERE state IN ('current', 'importing') AND NOT (origin = ? AND usn = 0)";
+        let tx = self.db.begin().await?;
+        let renewed = tx.execute(renew, params![now_ms, now_ms, now_ms, super::MADE_HERE]).await?;
+        tx.execute(agree, params![super::MADE_HERE]).await?;
+        for table in ["sync_staged", "sync_sessions", "sync_finished"] {
+            tx.execute(&format!("DELETE FROM {{s}}.{table}"), vec![]).await?;
+        }
+        tx.commit().await?;
+        Ok(renewed)
     }
 
     /// Gives up a generation that was being loaded.
@@ -258,7 +288,7 @@ impl UserDb {
     pub async fn restore(&self, account: i64, number: i32, now_ms: i64) -> Result<Stamps> {
         repeat("restoring a generation", || async {
             let locked = self.lock(account).await?;
-            if locked.current().is_ok_and(|current| current.state == GenerationState::Importing) {
+            if locked.state.is_importing() {
                 locked.tx.rollback().await?;
                 return Err(StoreError::Busy("the last upload is still being loaded; try again later".into()));
             }
@@ -291,12 +321,14 @@ impl UserDb {
     }
 
     /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off or could not be the last word yet,
-    /// and kept ones that are older than `kept_since` or more than `kept_count` per account.
+    /// and kept ones that are older than `kept_since` or more than `kept_count` per account; but none while the current one is importing,
+    /// as its import may fail.
     pub async fn outdated_generations(&self, now_ms: i64, kept_since: i64, kept_count: i64) -> Result<Vec<Generation>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM {{s}}.generations g WHERE (state IN ('dropping', 'loading') AND lease_until < ?) \
              OR (state = 'kept' AND (replaced < ? OR (SELECT COUNT(*) FROM {{s}}.generations o WHERE o.account = g.account \
-             AND o.state = 'kept' AND o.replaced > g.replaced) >= ?)) LIMIT 1000"
+             AND o.state = 'kept' AND o.replaced > g.replaced) >= ?) AND NOT EXISTS (SELECT 1 FROM {{s}}.generations i \
+             WHERE i.account = g.account AND i.state = 'importing')) LIMIT 1000"
         );
         self.db.query(&sql, params![now_ms, kept_since, kept_count]).await?.iter().map(from_row).collect()
     }
@@ -373,10 +405,12 @@ impl Locked {
     async fn replace_current(&self, number: i32, now_ms: i64) -> Result<()> {
         let account = self.state.account;
         if let Some(old) = &self.state.current {
+            // There is nothing to keep of one that could not be loaded.
+            let state = if self.state.is_stuck { GenerationState::Dropping } else { GenerationState::Kept };
             self.tx
                 .execute(
-                    "UPDATE {s}.generations SET state = 'kept', replaced = ? WHERE account = ? AND number = ?",
-                    params![now_ms, account, old.number],
+                    "UPDATE {s}.generations SET state = ?, replaced = ? WHERE account = ? AND number = ?",
+                    params![state.name(), now_ms, account, old.number],
                 )
                 .await?;
         }
@@ -427,6 +461,11 @@ fn from_row(row: &Row) -> Result<Generation> {
 }
 
 impl CollectionState {
+    /// Whether the rows of the current generation are still being loaded, with a prospect of success.
+    pub fn is_importing(&self) -> bool {
+        !self.is_stuck && self.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing)
+    }
+
     /// Whether there is nothing but what a fresh client has, made here, and no device has it.
     pub fn is_untouched(&self) -> bool {
         let untouched = |current: &Current| current.stamps.modified == current.stamps.schema_modified;

@@ -46,6 +46,8 @@ pub struct CollectionState {
     pub media_usn: i32,
     /// No device has synced with what is stored: it was all made from elsewhere, to be joined by the first one.
     pub awaits_first_device: bool,
+    /// The current generation is importing, but the file that holds its rows is lost or damaged: see [`UserDb::import_is_stuck`].
+    pub is_stuck: bool,
 }
 
 /// A locked collection. The lock is held until the transaction ends.
@@ -59,7 +61,8 @@ pub const MADE_HERE: &str = "made here";
 
 /// Joined as `c`, `g`, `m`: see [`UserDb::state`].
 const COLUMNS: &str = "c.empty_schema_modified, c.ahead_schema_modified, m.usn, g.number, g.schema_name, g.state, g.crt, g.modified, \
-     g.schema_modified, g.usn, g.last_sync, g.scheduler_version, g.creation_offset, g.notes, g.cards, g.revlog, g.notetypes, g.decks, g.presets, g.origin";
+     g.schema_modified, g.usn, g.last_sync, g.scheduler_version, g.creation_offset, g.notes, g.cards, g.revlog, g.notetypes, g.decks, g.presets, g.origin, \
+     g.lease_until";
 const FROM: &str = "FROM {s}.collections c LEFT JOIN {s}.generations g ON g.account = c.account AND g.number = c.generation \
      LEFT JOIN {s}.media_state m ON m.account = c.account WHERE c.account = ?";
 
@@ -201,11 +204,14 @@ fn from_row(account: i64, row: &Row) -> Result<CollectionState> {
             },
         }),
     };
+    let is_importing = current.as_ref().is_some_and(|current| current.state == GenerationState::Importing);
+    let is_stuck = is_importing && row.opt_int(20)? == Some(0);
     let awaits_first_device = row.opt_text(19)?.as_deref() == Some(MADE_HERE) && current.as_ref().is_some_and(|c| c.stamps.usn == 0);
     Ok(CollectionState {
         account,
         current,
         awaits_first_device,
+        is_stuck,
         empty_schema_modified: row.int(0)?,
         ahead_schema_modified: row.int(1)?,
         media_usn: row.opt_int(2)?.map_or(Ok(0), i32::try_from).map_err(|_| StoreError::Internal("media usn out of range".into()))?,

@@ -34,6 +34,7 @@ pub async fn adopt(app: &App, account: i64, made_here: &Current, uploaded: Curre
         account,
         current: None,
         awaits_first_device: false,
+        is_stuck: false,
         empty_schema_modified: 0,
         ahead_schema_modified: 0,
         media_usn: 0,

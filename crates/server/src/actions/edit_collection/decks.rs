@@ -65,7 +65,8 @@ impl Change for RenameDeck {
             if decks.id_of(&new).is_some_and(|holder| holder != id && !below.contains(&holder)) {
                 return Err(taken(&new).into());
             }
-            restamp(&mut deck, &Restamp { name: Some(&new), mtime: Some(edit.now_secs()), usn: Some(edit.usn()), id: None })?;
+            let mtime = Some(edit.stamp_after(deck.mtime));
+            restamp(&mut deck, &Restamp { name: Some(&new), mtime, usn: Some(edit.usn()), id: None })?;
             renamed.push(deck);
         }
         if let Some(parent) = names::parent_deck_name(&name) {
@@ -116,7 +117,8 @@ impl Change for DeleteDecks {
             for mut deck in edit.stored().decks_by_id(&[stock::DEFAULT_ID]).await? {
                 let free = decks.id_of("Default").is_none_or(|holder| holder == stock::DEFAULT_ID || gone.contains(&holder));
                 let name = free.then_some("Default");
-                restamp(&mut deck, &Restamp { name, mtime: Some(edit.now_secs()), usn: Some(edit.usn()), id: None })?;
+                let mtime = Some(edit.stamp_after(deck.mtime));
+                restamp(&mut deck, &Restamp { name, mtime, usn: Some(edit.usn()), id: None })?;
                 edit.stored().put_decks(vec![deck]).await?;
             }
         }
@@ -170,7 +172,8 @@ impl Change for UpdateDeck {
         let old = stored.json.len();
         let mut deck = schema11::deck(object).map_err(|e| Problem::invalid("deck", e.to_string()))?;
         deck.extra = stored.extra;
-        restamp(&mut deck, &Restamp { mtime: Some(edit.now_secs()), usn: Some(edit.usn()), ..Restamp::default() })?;
+        let mtime = Some(edit.stamp_after(stored.mtime));
+        restamp(&mut deck, &Restamp { mtime, usn: Some(edit.usn()), ..Restamp::default() })?;
         edit.changed = true;
         edit.adds(deck.json.len().saturating_sub(old));
         edit.stored().put_decks(vec![deck.clone()]).await?;

@@ -79,6 +79,12 @@ impl Edit {
         self.now_ms.div_euclid(1000)
     }
 
+    /// The modification stamp of a deck, preset or notetype that is changed now and had the stamp `stored`, in seconds. Clients ignore an
+    /// object that is older than theirs, and theirs may come from a device whose clock is ahead.
+    pub fn stamp_after(&self, stored: i64) -> i64 {
+        self.now_secs().max(stored)
+    }
+
     /// Counts what a quota is held against: rows that are new, and texts that became longer.
     pub(in crate::actions) fn adds(&mut self, bytes: usize) {
         self.added = self.added.saturating_add(bytes);

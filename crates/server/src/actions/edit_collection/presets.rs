@@ -59,7 +59,8 @@ impl Change for UpdatePreset {
             checked_name(name.as_str().unwrap_or_default())?;
         }
         let mut preset = changed(&base, &self.set)?;
-        restamp(&mut preset, &Restamp { id: Some(self.id), mtime: Some(edit.now_secs()), usn: Some(edit.usn()), name: None })?;
+        let mtime = Some(edit.stamp_after(base.mtime));
+        restamp(&mut preset, &Restamp { id: Some(self.id), mtime, usn: Some(edit.usn()), name: None })?;
         edit.changed = true;
         edit.adds(preset.json.len().saturating_sub(base.json.len()));
         edit.stored().put_presets(vec![preset.clone()]).await?;
@@ -81,7 +82,8 @@ impl Change for DeletePreset {
             if json.get("conf").and_then(Value::as_i64) == Some(self.0) {
                 json.insert("conf".into(), stock::DEFAULT_ID.into());
                 deck.json = Value::from(json).to_string();
-                restamp(&mut deck, &Restamp { mtime: Some(edit.now_secs()), usn: Some(edit.usn()), ..Restamp::default() })?;
+                let mtime = Some(edit.stamp_after(deck.mtime));
+                restamp(&mut deck, &Restamp { mtime, usn: Some(edit.usn()), ..Restamp::default() })?;
                 decks.push(deck);
             }
         }

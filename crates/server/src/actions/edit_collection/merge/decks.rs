@@ -145,6 +145,7 @@ fn updated_with(old: &Deck, incoming: &Map<String, Value>, filtered: bool, edit:
     }
     let mut new = schema11::deck(json)?;
     new.extra.clone_from(&old.extra);
-    restamp(&mut new, &Restamp { mtime: Some(edit.now_secs()), usn: Some(edit.usn()), ..Restamp::default() })?;
+    let mtime = Some(edit.stamp_after(old.mtime));
+    restamp(&mut new, &Restamp { mtime, usn: Some(edit.usn()), ..Restamp::default() })?;
     Ok(Some(new))
 }

@@ -108,7 +108,8 @@ impl Change for UpdateNotetype {
                 return Err(Problem::NameTaken { field: "name".into(), name: name.to_owned() }.into());
             }
         }
-        restamp(&mut notetype, &Restamp { id: None, name, mtime: Some(edit.now_secs()), usn: Some(edit.usn()) })?;
+        let mtime = Some(edit.stamp_after(stored.mtime));
+        restamp(&mut notetype, &Restamp { id: None, name, mtime, usn: Some(edit.usn()) })?;
         edit.changed = true;
         edit.adds(notetype.json.len().saturating_sub(stored.json.len()));
         edit.stored().put_notetypes(vec![notetype.clone()]).await?;
