@@ -20,6 +20,7 @@ pub mod request;
 pub mod search;
 pub mod statistics;
 pub mod tags;
+pub mod tokens;
 pub mod users;
 
 use crate::app::App;
@@ -91,9 +92,9 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(statistics::decks))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::update, users::delete))
-        .routes(routes!(users::create_token_of))
-        .routes(routes!(users::list_tokens, users::create_token))
-        .routes(routes!(users::revoke_token))
+        .routes(routes!(tokens::create_token_of))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
 }
 
 /// All addresses of this API.
