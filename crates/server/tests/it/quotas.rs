@@ -192,8 +192,24 @@ async fn packages_of_users_are_held_to_quotas() {
     assert_eq!((a.notes().await.len(), server.app.user.media_state(account).await.unwrap().unwrap().files), (1, 0));
     let merged = import(Some(size + 100), Some(5), Giver::Operator).await.unwrap();
     assert_eq!((merged.notes_added, merged.notes_unchanged, merged.media_added), (29, 1, 1));
-    // What brings nothing new always fits.
+    // What brings nothing new always fits. By AnkiConnect too: as data, and from among the media files, as with the add-on.
     let again = import(Some(1), Some(1), Giver::User).await.unwrap();
+    let auth = token(&server, "a", &[Scope::Read, Scope::Write, Scope::Media]).await;
+    let anki = async |action: &str, params: serde_json::Value| {
+        let body = json!({"action": action, "version": 6, "params": params});
+        send(&server, "POST", "/ankiconnect", &auth, Some(body)).await.json()
+    };
+    let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, std::fs::read(package.path()).unwrap());
+    assert_eq!(anki("importPackage", json!({"data": data})).await, json!({"result": true, "error": null}));
+    let missing = anki("importPackage", json!({"path": "deck.apkg"})).await;
+    assert!(missing["error"].as_str().unwrap().contains("no media file `deck.apkg`"), "{missing}");
+    server.limit("a", None, None).await;
+    assert_eq!(anki("storeMediaFile", json!({"filename": "deck.apkg", "data": data})).await["result"], "deck.apkg");
+    assert_eq!(anki("deleteNotes", json!({"notes": [a.notes().await[0].id]})).await["error"], json!(null));
+    assert_eq!(anki("importPackage", json!({"path": "deck.apkg"})).await, json!({"result": true, "error": null}));
+    let damaged = anki("importPackage", json!({"data": "bm8gcGFja2FnZQ=="})).await;
+    assert!(damaged["result"].is_null() && !damaged["error"].as_str().unwrap().contains("its log says why"), "{damaged}");
+    assert_eq!(a.notes().await.len(), 30);
     assert!(!again.is_something(), "{again:?}");
     server.end().await;
 }

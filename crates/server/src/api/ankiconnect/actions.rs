@@ -4,7 +4,7 @@ use super::args::Args;
 use super::context::Context;
 use super::envelope::{self, Asked};
 use super::failed::{NO_KEY, Result, UNSUPPORTED, said};
-use super::{cards, decks, gui, media, misc, model_edits, models, new_notes, note_edits, notes, presets, reviews, scheduling};
+use super::{cards, decks, gui, media, misc, model_edits, models, new_notes, note_edits, notes, packages, presets, reviews, scheduling};
 use crate::actions::api_tokens::Scope;
 use serde_json::Value;
 
@@ -124,7 +124,7 @@ actions! {
     guiShowQuestion () () any gui::no;
     guiStartCardTimer () () any gui::no;
     guiUndo () () any gui::needs_desktop;
-    importPackage (path) () write gui::needs_files;
+    importPackage () (path data) write packages::import;
     insertReviews (reviews) () write reviews::insert;
     loadProfile (name) () any misc::load_profile;
     modelFieldAdd (modelName fieldName) (index allowOneWaySync) write model_edits::add_field;

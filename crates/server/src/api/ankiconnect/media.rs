@@ -40,12 +40,15 @@ impl Source {
     async fn content(self, cx: &Context<'_>) -> Result<Vec<u8>> {
         match self {
             Self::Url(url) => fetch::download(cx.app.config.ankiconnect.fetch, &url).await,
-            Self::Data(data) => {
-                let data: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-                BASE64.decode(data).map_err(|_| said("`data` has to be the content in base64"))
-            }
+            Self::Data(data) => decoded(&data),
         }
     }
+}
+
+/// The bytes that stand in base64.
+pub fn decoded(data: &str) -> Result<Vec<u8>> {
+    let data: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    BASE64.decode(data).map_err(|_| said("`data` has to be the content in base64"))
 }
 
 /// Stores a file and answers its name; None when its content has the hash that was to be skipped.

@@ -22,6 +22,7 @@ mod note_edits;
 mod note_fields;
 mod notes;
 mod origin;
+mod packages;
 mod presets;
 mod reviews;
 mod routes;
