@@ -21,8 +21,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long content stays that no row names: as long as the daily dumps of the database, so that one that is restored finds its files.
-/// Younger content may also belong to a request that has not committed yet.
+/// How long content stays after the last row that named it: as long as the daily dumps of the database, so that one that is restored finds
+/// its files. Backups and exports that run meanwhile find them too.
 pub const KEPT_UNNAMED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Below this name are uploads whose rows are being loaded, for all machines: `account-number` and more.

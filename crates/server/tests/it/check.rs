@@ -4,6 +4,7 @@ use crate::media::{batch, sane};
 use crate::support::{BASIC, Device, NOW, TestServer, card_row, collection, counts, note_row};
 use anki::file::Schema;
 use djankiserv::actions::check::{Finding, Remedy, Severity};
+use djankiserv::housekeeping;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -274,6 +275,8 @@ async fn media_files_are_compared_with_their_rows() {
     // Content of a deleted file, long after.
     let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
     std::fs::File::options().write(true).open(deleted).unwrap().set_modified(long_ago).unwrap();
+    housekeeping::rarely(&server.app).await.unwrap();
+    server.clock.set(NOW + 8 * 24 * 60 * MINUTE);
     std::fs::write(a_jpg, b"xxx").unwrap();
     std::fs::remove_file(b).unwrap();
     let (findings, _) = server.check(false).await;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use store::main_db::NewAccount;
 use store::user_db::GenerationState;
+use store::user_db::media::{MediaWrite, StoredContent};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -96,6 +97,42 @@ async fn media_of_accounts_that_the_database_does_not_know_stay() {
     mistaken.end().await;
 }
 
+/// However old a file is: a dump of yesterday, a backup that runs, a copy of the folder may need what was deleted today.
+#[tokio::test]
+async fn media_stay_for_a_week_after_their_last_row() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    upload(&a, &[("a.jpg", Some(b"one")), ("b.jpg", Some(b"two")), ("c.jpg", Some(b"three"))]).await;
+    let (account, media) = (server.account("a").await, server.app.config.data_root.media());
+    let after = async |days: i64| {
+        age(&media);
+        server.clock.set(NOW + days * DAY);
+        housekeeping::rarely(&server.app).await.unwrap();
+        contents(&server, account)
+    };
+    assert_eq!(after(30).await, 3);
+    let before = server.app.user.media_changes(account, 0, 10).await.unwrap();
+    upload(&a, &[("a.jpg", None), ("b.jpg", Some(b"another")), ("c.jpg", None)]).await;
+    assert_eq!(after(30).await, 4);
+    assert_eq!(after(36).await, 4);
+    // A dump is restored that names one of them again.
+    let again = before.iter().find(|file| file.name == "c.jpg").unwrap();
+    let content = StoredContent { sha1: again.sha1.clone(), content_key: Some(again.content_key.clone()), size: again.size };
+    let write = |content| [MediaWrite { name: "c.jpg".into(), content }];
+    server.app.user.apply_media(account, &write(Some(content)), NOW).await.unwrap();
+    let (findings, _) = server.check(true).await;
+    assert!(findings.is_empty(), "not yet: {findings:?}");
+    assert_eq!(after(38).await, 2, "those of a.jpg and the old b.jpg have gone");
+    assert!(sane(&a, 2).await);
+    // It is deleted again: what was noted the first time does not count.
+    server.app.user.apply_media(account, &write(None), NOW).await.unwrap();
+    assert_eq!(after(60).await, 2);
+    assert_eq!(after(66).await, 2);
+    assert_eq!(after(68).await, 1);
+    assert!(server.app.user.unnamed_contents(account).await.unwrap().is_empty());
+    server.end().await;
+}
+
 /// The account is there, but the row that says what media it has is not: then what is named is not known either.
 #[tokio::test]
 async fn media_of_an_account_without_its_row_stay() {
@@ -103,7 +140,7 @@ async fn media_of_an_account_without_its_row_stay() {
     let a = server.device("a").await;
     upload(&a, &[("a.jpg", Some(b"one"))]).await;
     let account = server.account("a").await;
-    for table in ["media", "media_state"] {
+    for table in ["media", "media_unnamed", "media_state"] {
         server.app.user.db().execute(&format!("DELETE FROM {{s}}.{table}"), vec![]).await.unwrap();
     }
     age(&server.app.config.data_root.media());

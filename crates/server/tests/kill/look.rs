@@ -105,7 +105,7 @@ impl Look {
             let rows = db.query(&format!("SELECT account FROM {{s}}.{table}"), vec![]).await.unwrap();
             left.extend(rows.iter().map(|row| format!("{table} of {}", row.int(0).unwrap())));
         }
-        for table in ["collections", "generations", "sync_finished", "media_state", "media", "host_keys"] {
+        for table in ["collections", "generations", "sync_finished", "media_state", "media", "media_unnamed", "host_keys"] {
             let rows = db.query(&format!("SELECT DISTINCT account FROM {{s}}.{table}"), vec![]).await.unwrap();
             let whose = rows.iter().map(|row| row.int(0).unwrap());
             left.extend(whose.filter(|account| !accounts.contains(account)).map(|account| format!("{table} of {account}, who is gone")));

@@ -136,6 +136,7 @@ impl World {
         self.revive().await;
         self.quiet().await;
         age(&self.installation.root);
+        self.installation.run(&["housekeeping"]);
         let week = (8 * 24 * 60 * 60).to_string();
         self.installation.run(&["housekeeping", "--ahead", &week]);
         assert_eq!(self.look.left_behind(&self.installation.root).await, Vec::<String>::new());

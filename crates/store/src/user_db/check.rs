@@ -9,8 +9,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 
 /// The shared tables whose rows belong to an account.
-pub const ACCOUNT_TABLES: [&str; 7] =
-    ["collections", "generations", "media", "media_state", "sync_sessions", "sync_staged", "sync_finished"];
+pub const ACCOUNT_TABLES: [&str; 8] =
+    ["collections", "generations", "media", "media_unnamed", "media_state", "sync_sessions", "sync_staged", "sync_finished"];
 
 impl UserDb {
     /// The schemas of an account's generations that exist.

@@ -219,12 +219,6 @@ impl UserDb {
         })
         .await
     }
-
-    /// Those of `keys` that a row of the account names.
-    pub async fn named_contents(&self, account: i64, keys: Vec<String>) -> Result<HashSet<String>> {
-        let sql = "SELECT content_key FROM {s}.media WHERE account = ? AND content_key IN ??";
-        self.db.query(sql, params![account, keys]).await?.iter().map(|row| row.text(0)).collect()
-    }
 }
 
 /// Applies changes to the rows that exist of their names. Answers the usn that results, and whether anything was written.

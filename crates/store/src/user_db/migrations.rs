@@ -5,7 +5,7 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: API_ANSWERS }];
+pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: API_ANSWERS }, Step { sql: MEDIA_UNNAMED }];
 
 /// Sessions and staging are lost together when the database crashes (UNLOGGED on PostgreSQL): the client is told to sync again.
 const FIRST: &str = "
@@ -114,4 +114,14 @@ CREATE TABLE IF NOT EXISTS {s}.api_answers (
     PRIMARY KEY (account, key_digest)
 );
 CREATE INDEX IF NOT EXISTS api_answers_created ON {s}.api_answers (created);
+";
+
+/// Contents of media that no row names, and since when that is known.
+const MEDIA_UNNAMED: &str = "
+CREATE TABLE IF NOT EXISTS {s}.media_unnamed (
+    account BIGINT NOT NULL,
+    content_key KEY_T NOT NULL,
+    since BIGINT NOT NULL,
+    PRIMARY KEY (account, content_key)
+);
 ";

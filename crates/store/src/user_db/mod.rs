@@ -8,6 +8,7 @@ pub mod check;
 mod edits;
 pub mod generations;
 pub mod media;
+mod media_unnamed;
 mod migrations;
 pub mod overview;
 mod queue;
