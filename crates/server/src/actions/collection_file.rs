@@ -52,14 +52,17 @@ pub enum WriteError {
     Stopped,
 }
 
-/// Writes one collection, as `tx` sees it, to a new file at `path`.
+/// Writes one collection, as the snapshot `tx` sees it, to a new file at `path`.
+///
+/// The snapshot ends with the last row that is read. Making indexes, packing and sending the file may take minutes, and databases cut off
+/// transactions in which nothing happens for one.
 ///
 /// Rows go from the database's stream through a channel to the thread that writes the file, so memory does not grow with the collection.
 ///
 /// # Errors
 /// When reading or writing fails. What was written is of no use then.
-pub async fn write(tx: &Tx, current: &Current, schema: Schema, path: &Path) -> Result<(), WriteError> {
-    let stored = Collection::within(tx, &current.schema);
+pub async fn write(tx: Tx, current: &Current, schema: Schema, path: &Path) -> Result<(), WriteError> {
+    let stored = Collection::within(&tx, &current.schema);
     let notetypes = stored.notetypes().await?;
     let decks = stored.decks().await?;
     let presets = stored.presets().await?;
@@ -89,18 +92,26 @@ pub async fn write(tx: &Tx, current: &Current, schema: Schema, path: &Path) -> R
         }
     });
     let read = async {
-        hand_over(&sender, Collection::stream_notes(tx, &current.schema).await?, |note| note.fields.len(), Lot::Notes).await?;
-        hand_over(&sender, Collection::stream_cards(tx, &current.schema).await?, |card| card.data.len(), Lot::Cards).await?;
-        hand_over(&sender, Collection::stream_reviews(tx, &current.schema).await?, |_| 0, Lot::Reviews).await?;
+        hand_over(&sender, Collection::stream_notes(&tx, &current.schema).await?, |note| note.fields.len(), Lot::Notes).await?;
+        hand_over(&sender, Collection::stream_cards(&tx, &current.schema).await?, |card| card.data.len(), Lot::Cards).await?;
+        hand_over(&sender, Collection::stream_reviews(&tx, &current.schema).await?, |_| 0, Lot::Reviews).await?;
         sender.send(Lot::End).await.map_err(|_| WriteError::Stopped)
     };
     let read = read.await;
     drop(sender);
+    end_snapshot(tx).await;
     let written = writer.await.map_err(|_| WriteError::Stopped)?;
     match read {
         // The writer's own error says more than that it stopped.
         Err(WriteError::Stopped) | Ok(()) => written,
         Err(e) => Err(e),
+    }
+}
+
+/// Ends a transaction that has only read, and whose rows are all here: that it could not be ended properly takes nothing from them.
+pub async fn end_snapshot(tx: Tx) {
+    if let Err(error) = tx.rollback().await {
+        tracing::debug!(%error, "a snapshot was cut off after its last row");
     }
 }
 

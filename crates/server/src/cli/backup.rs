@@ -61,8 +61,14 @@ pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
             None => app.accounts.list().await?,
         };
         let bar = progress::count("backup", accounts.len() as u64);
-        let written = backup::backup(app, &target, &accounts, args.user.is_none(), |done| bar.set_position(done)).await?;
+        let outcome = backup::backup(app, &target, &accounts, args.user.is_none(), |done| bar.set_position(done)).await;
         bar.finish_and_clear();
+        // Also after a failure, as otherwise what cut-off runs have left would fill the place.
+        let retained = match args.keep {
+            Some(keep) => Some(tokio::task::spawn_blocking(move || backup::retain(&target, keep as usize)).await?),
+            None => None,
+        };
+        let written = outcome?;
         output::line(&format!(
             "{}: {} users, {} collections, {} media files, of which {} were new ({} bytes)",
             written.run, written.accounts, written.collections, written.media, written.new_contents, written.new_bytes
@@ -70,9 +76,14 @@ pub async fn backup(config: Config, args: BackupArgs) -> anyhow::Result<()> {
         for lost in &written.lost {
             output::error(&format!("not in the backup, as its content is lost or damaged: {lost}"));
         }
-        if let Some(keep) = args.keep {
-            let (runs, contents) = tokio::task::spawn_blocking(move || backup::retain(&target, keep as usize)).await??;
+        for failed in &written.failed {
+            output::error(&format!("not in the backup: {failed}"));
+        }
+        if let Some((runs, contents)) = retained.transpose()? {
             output::line(&format!("{runs} old runs and {contents} media files that only they needed are removed"));
+        }
+        if !written.failed.is_empty() {
+            bail!("{} of {} users are not in the backup; the others are", written.failed.len(), accounts.len());
         }
         Ok(())
     })

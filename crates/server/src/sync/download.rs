@@ -122,8 +122,7 @@ async fn make(app: Arc<App>, account: i64, key: Key, target: NamedTempFile) -> R
     let Some(current) = current else { return Err("the collection was changed in the same moment".into()) };
     let folder = tempfile::tempdir_in(&app.temporary).map_err(|e| e.to_string())?;
     let path = folder.path().join("collection");
-    collection_file::write(&tx, &current, key.schema, &path).await.map_err(|e| e.to_string())?;
-    tx.rollback().await.map_err(|e| e.to_string())?;
+    collection_file::write(tx, &current, key.schema, &path).await.map_err(|e| e.to_string())?;
     let written = started.elapsed();
     let packed =
         tokio::task::spawn_blocking(move || collection_file::pack(&path, target, key.compressed)).await.map_err(|e| e.to_string())?;

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod backups;
 mod breaking;
 mod browser;
+mod bucket;
 mod certificates;
 mod check;
 mod contents;

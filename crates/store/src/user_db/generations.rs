@@ -371,7 +371,9 @@ impl UserDb {
         let sql = "UPDATE {s}.generations SET lease_until = CASE WHEN state IN ('loading', 'importing', 'dropping') THEN lease_until ELSE 0 END, \
                    state = 'dropping' WHERE account = ?";
         tx.execute(sql, params![account]).await?;
-        for table in ["sync_sessions", "sync_staged", "sync_finished", "api_answers", "media", "media_unnamed", "media_state", "collections"] {
+        for table in
+            ["sync_sessions", "sync_staged", "sync_finished", "api_answers", "media", "media_unnamed", "media_state", "collections"]
+        {
             tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;
         }
         tx.commit().await

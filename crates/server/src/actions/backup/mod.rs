@@ -22,7 +22,7 @@ mod write;
 pub use restore::{Restored, restore};
 pub use retention::retain;
 pub use target::Target;
-pub use write::{Written, backup};
+pub use write::{Failed, Written, backup};
 
 use serde::{Deserialize, Serialize};
 use std::io;

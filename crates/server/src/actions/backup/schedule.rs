@@ -72,13 +72,19 @@ async fn write(app: &Arc<App>, plan: &BackupPlan) -> anyhow::Result<Written> {
     let to = plan.to.clone();
     let target = tokio::task::spawn_blocking(move || Target::create(&to)).await??;
     let accounts = app.accounts.list().await?;
-    let written = backup(app, &target, &accounts, true, |_| ()).await?;
+    let outcome = backup(app, &target, &accounts, true, |_| ()).await;
+    // Also after a failure, as otherwise what cut-off runs have left would fill the place.
+    let keep = plan.keep;
+    let retained = tokio::task::spawn_blocking(move || retain(&target, keep)).await?;
+    let written = outcome?;
+    let (runs, contents) = retained?;
+    tracing::debug!(runs, contents, "removed old backups");
     for lost in &written.lost {
         tracing::warn!(lost, "not in the backup, as its content is lost or damaged");
     }
-    let keep = plan.keep;
-    let (runs, contents) = tokio::task::spawn_blocking(move || retain(&target, keep)).await??;
-    tracing::debug!(runs, contents, "removed old backups");
+    if let Some(failed) = written.failed.first() {
+        bail!("the run {} is without {} of {} users: {failed}", written.run, written.failed.len(), accounts.len());
+    }
     Ok(written)
 }
 

@@ -114,6 +114,23 @@ impl Target {
         bail!("there are too many runs of this second")
     }
 
+    /// Removes what there is of a run that has failed, unless it is complete after all.
+    pub(super) fn discard_run(&self, run: &str) -> io::Result<()> {
+        let files = self.list(&format!("runs/{run}"))?;
+        if files.iter().any(|file| complete_run(&file.name).is_some()) {
+            return Ok(());
+        }
+        files.iter().try_for_each(|file| self.delete(&file.name))?;
+        match &self.0 {
+            // Without a file in it, it is there still.
+            Place::Folder(folder) => match fs::remove_dir(folder.join("runs").join(run)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            },
+            Place::Bucket(_) => Ok(()),
+        }
+    }
+
     /// SHA-256 of all contents that are there.
     pub(super) fn contents(&self) -> io::Result<HashSet<String>> {
         Ok(self.list("contents")?.into_iter().filter_map(|file| file.name.rsplit('/').next().map(str::to_owned)).collect())

@@ -3,11 +3,12 @@ use super::{collection_name, content_name, file_of, media_name};
 use crate::actions::collection_file;
 use crate::app::App;
 use anki::file::Schema;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures_util::TryStreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,22 @@ use tempfile::NamedTempFile;
 /// An upload that is still being loaded is waited for, so long.
 const PATIENCE: Duration = Duration::from_secs(300);
 const AUDIT_AT_ONCE: i64 = 1000;
+
+/// After so many users in a row that could not be backed up, it is not about them.
+const MOST_IN_A_ROW: usize = 10;
+
+/// A user who is not in a run, though he should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    pub user: String,
+    pub problem: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.user, self.problem)
+    }
+}
 
 /// What a run has written.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -32,41 +49,76 @@ pub struct Written {
     pub new_bytes: u64,
     /// `user: file` of media whose content is lost or damaged.
     pub lost: Vec<String>,
+    /// Users whose data could not be read or written.
+    pub failed: Vec<Failed>,
 }
 
 /// Writes everything of `accounts` as a new run, and the audit log if that `is_all` of them. `progress` is told how many accounts are done.
 ///
+/// What is wrong with one account keeps no other one out: see [`Written::failed`].
+///
 /// # Errors
-/// When a database or a disk fails; what was written of the run does not count then.
+/// When a database or a disk fails, so that nobody's data could be written, or those of many in a row. Nothing is left of the run then.
 pub async fn backup(
     app: &Arc<App>,
     target: &Target,
     accounts: &[Account],
     is_all: bool,
-    mut progress: impl FnMut(u64),
+    progress: impl FnMut(u64),
 ) -> anyhow::Result<Written> {
     let (now, place) = (crate::clock::iso_time(app.clock.now_ms()).replace(':', "-"), target.clone());
     let begin = tokio::task::spawn_blocking(move || anyhow::Ok((place.begin_run(&now)?, place.contents()?)));
     let (name, contents) = begin.await??;
     let mut run = Run { target: target.clone(), name: name.clone(), contents: Arc::new(Mutex::new(contents)) };
-    let mut written = Written { run: name, ..Written::default() };
-    let mut lines = Vec::new();
+    let written = fill(app, &mut run, accounts, is_all, progress).await;
+    if written.is_err() {
+        // Contents stay: the next run needs them.
+        let place = target.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || place.discard_run(&name)).await? {
+            tracing::warn!(%error, "cannot remove what a failed backup has left; trying again with a later one");
+        }
+    }
+    written
+}
+
+async fn fill(app: &Arc<App>, run: &mut Run, accounts: &[Account], is_all: bool, mut progress: impl FnMut(u64)) -> anyhow::Result<Written> {
+    let mut written = Written { run: run.name.clone(), ..Written::default() };
+    let (mut lines, mut in_a_row) = (Vec::new(), 0);
     for (number, account) in (1..).zip(accounts) {
-        // One that was deleted since the list was read is left out.
-        if let Some(line) = one(app, &mut run, account, &mut written).await.with_context(|| account.username.clone())? {
-            lines.extend(serde_json::to_vec(&line)?);
-            lines.push(b'\n');
-            written.accounts += 1;
+        let mut with_this = written.clone();
+        match one(app, run, account, &mut with_this).await {
+            Ok(Some(line)) => {
+                written = with_this;
+                lines.extend(serde_json::to_vec(&line)?);
+                lines.push(b'\n');
+                written.accounts += 1;
+                in_a_row = 0;
+            }
+            // One that was deleted since the list was read is left out.
+            Ok(None) => {}
+            Err(_) if matches!(app.main.account_by_id(account.id).await, Ok(None)) => {}
+            Err(error) => {
+                in_a_row += 1;
+                let failed = Failed { user: account.username.clone(), problem: format!("{error:#}") };
+                if in_a_row >= MOST_IN_A_ROW {
+                    bail!("{failed}; and so for the {MOST_IN_A_ROW} users before");
+                }
+                tracing::error!(account = failed.user, error = failed.problem, "a user could not be backed up; going on with the others");
+                written.failed.push(failed);
+            }
         }
         progress(number);
     }
+    if let (0, Some(failed)) = (written.accounts, written.failed.first()) {
+        bail!("{failed}");
+    }
     if is_all {
-        audit(app, &run).await?;
+        audit(app, run).await?;
     }
     run.put("accounts.jsonl".to_owned(), Cursor::new(lines)).await?;
     // A run without this is not one: whatever was cut off does not look like a backup.
     run.put(COMPLETE.to_owned(), Cursor::new(serde_json::to_vec(&written)?)).await?;
-    let (place, name) = (target.clone(), format!("runs/{}", run.name));
+    let (place, name) = (run.target.clone(), format!("runs/{}", run.name));
     tokio::task::spawn_blocking(move || place.settle(&name)).await??;
     Ok(written)
 }
@@ -115,17 +167,20 @@ async fn one(app: &Arc<App>, run: &mut Run, account: &Account, written: &mut Wri
     let media: Vec<MediaFile> = UserDb::stream_media(&tx, id).await?.try_collect().await?;
     let media_usn = app.user.media_state_in(&tx, id).await?.unwrap_or_default().usn;
     let current = state.and_then(|state| state.current);
-    if let Some(current) = &current {
-        let temporary = tempfile::tempdir_in(&app.temporary)?;
-        let path = temporary.path().join("collection");
-        collection_file::write(&tx, current, Schema::V18, &path).await?;
-        let packing = NamedTempFile::new_in(&app.temporary)?;
-        let mut packed = tokio::task::spawn_blocking(move || collection_file::pack(&path, packing, true)).await??.0.into_file();
-        packed.rewind()?;
-        run.put(collection_name(id), packed).await?;
-        written.collections += 1;
+    // The snapshot ends before packing and sending, which may take longer than databases let a transaction wait.
+    match &current {
+        None => collection_file::end_snapshot(tx).await,
+        Some(current) => {
+            let temporary = tempfile::tempdir_in(&app.temporary)?;
+            let path = temporary.path().join("collection");
+            collection_file::write(tx, current, Schema::V18, &path).await?;
+            let packing = NamedTempFile::new_in(&app.temporary)?;
+            let mut packed = tokio::task::spawn_blocking(move || collection_file::pack(&path, packing, true)).await??.0.into_file();
+            packed.rewind()?;
+            run.put(collection_name(id), packed).await?;
+            written.collections += 1;
+        }
     }
-    tx.rollback().await?;
     let (store, target, contents, user) = (app.clone(), run.target.clone(), run.contents.clone(), account.username.clone());
     let copied = tokio::task::spawn_blocking(move || copy_media(&store, &target, &contents, id, &user, media)).await??;
     run.put(media_name(id), Cursor::new(copied.lines)).await?;

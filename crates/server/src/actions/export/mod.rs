@@ -76,14 +76,14 @@ pub async fn prepare(app: &Arc<App>, account: &Account, form: Form) -> Result<Ex
     let media: Vec<MediaFile> =
         UserDb::stream_media(&tx, account.id).await?.try_filter(|file| std::future::ready(file.size > 0)).try_collect().await?;
     match current {
-        Some(current) => collection_file::write(&tx, current, schema, &path).await?,
+        Some(current) => collection_file::write(tx, current, schema, &path).await?,
         None => {
+            collection_file::end_snapshot(tx).await;
             let stamps = state.map_or(Stamps { schema_modified: now_ms, ..Stamps::default() }, |state| state.stamps());
             let path = path.clone();
             blocking(move || Ok(collection_file::write_empty(&path, schema, &stamps, now_ms)?)).await?;
         }
     }
-    tx.rollback().await?;
     let target = NamedTempFile::new_in(&app.temporary)?;
     let (collection, placeholder) = blocking(move || {
         let placeholder = folder.path().join("placeholder");

@@ -1,0 +1,75 @@
+//! Backups and restores in which something goes wrong at a bad moment.
+
+use crate::bucket::Bucket;
+use crate::support::{NOW, TestServer, admin, collection};
+use anki::file::Schema;
+use axum::http::Method;
+use djankiserv::actions::backup::{Target, backup, schedule};
+use djankiserv::config::{BackupPlace, BackupPlan};
+use futures_util::FutureExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const HOUR: i64 = 60 * 60 * 1000;
+
+async fn create(place: BackupPlace) -> Target {
+    tokio::task::spawn_blocking(move || Target::create(&place).unwrap()).await.unwrap()
+}
+
+fn folder_place(folder: &TempDir) -> BackupPlace {
+    BackupPlace::Folder(folder.path().join("backups"))
+}
+
+/// Makes an account with a collection of so many notes.
+async fn user(server: &TestServer, user: &str, notes: i64) {
+    let device = server.device(user).await;
+    assert_eq!(device.upload(&collection(Schema::V18, notes, NOW)).await, "OK");
+}
+
+/// Databases cut off transactions in which nothing happens for a minute; packing and sending a collection may take longer.
+#[tokio::test]
+async fn a_slow_place_keeps_no_transaction_open() {
+    let (server, bucket, admin) = (TestServer::new().await, Bucket::start().await, Arc::new(admin().await));
+    user(&server, "a", 30).await;
+    let cuts = Arc::new(AtomicU64::new(0));
+    let (database, counted) = (server.user_database.clone(), cuts.clone());
+    bucket.before(move |method, name| {
+        let (database, counted, admin) = (database.clone(), counted.clone(), admin.clone());
+        async move {
+            if method == Method::PUT && name.ends_with(".anki2.zst") {
+                counted.fetch_add(admin.cut(&database).await, Ordering::Relaxed);
+                // Our end notices a little later.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            true
+        }
+        .boxed()
+    });
+    let target = create(bucket.place()).await;
+    let accounts = server.app.accounts.list().await.unwrap();
+    let written = backup(&server.app, &target, &accounts, true, |_| ()).await.unwrap();
+    assert!(cuts.load(Ordering::Relaxed) > 0, "connections were cut while the collection was on its way");
+    assert_eq!((written.collections, written.failed), (1, vec![]));
+    server.end().await;
+}
+
+/// What a cut-off run has left goes also when backups go on failing.
+#[tokio::test]
+async fn a_failure_leaves_room() {
+    let (server, folder) = (TestServer::new().await, TempDir::new().unwrap());
+    user(&server, "ann", 3).await;
+    let plan = BackupPlan { to: folder_place(&folder), every_ms: 24 * HOUR, keep: 2 };
+    create(plan.to.clone()).await;
+    let cut_off = folder.path().join("backups/runs/2026-01-31T04-00-00Z/1.anki2.zst");
+    std::fs::create_dir_all(cut_off.parent().unwrap()).unwrap();
+    std::fs::write(&cut_off, "half").unwrap();
+    let file = std::fs::File::options().write(true).open(&cut_off).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+    server.user_database.rename_table(server.app.user.db(), &server.schema("ann").await, "revlog", "away").await;
+    assert!(schedule::round(&server.app, &plan).await.unwrap());
+    assert!(server.app.main.duty(schedule::DUTY).await.unwrap().unwrap().failed.is_some());
+    assert_eq!(std::fs::read_dir(folder.path().join("backups/runs")).unwrap().count(), 0);
+    server.end().await;
+}
