@@ -23,7 +23,7 @@ pub struct BackupArgs {
     /// Only this user; the run then holds nobody else
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
-    /// Remove all but the newest so many runs afterwards
+    /// Remove all but the newest so many runs afterwards; runs of one user take no place from runs of all
     #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
 }
@@ -44,7 +44,7 @@ pub struct RestoreArgs {
     /// Only this user
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
-    /// Which run; by default the newest
+    /// Which run; by default the newest that holds all users, or the one user
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// List the runs, and change nothing
@@ -99,18 +99,24 @@ pub async fn restore(config: Config, args: RestoreArgs) -> anyhow::Result<()> {
     });
     let (target, runs) = look.await??;
     if args.list {
-        runs.iter().for_each(|run| output::line(run));
+        runs.iter().for_each(|run| output::line(&run.to_string()));
         return Ok(());
     }
-    let run = match args.run {
-        Some(run) if runs.contains(&run) => run,
-        Some(run) => bail!("there is no complete run {run}; --list shows all"),
-        None => runs.last().cloned().context("there is no complete run there")?,
+    let user = args.user.as_deref().map(Username::new).transpose()?;
+    let run = match &args.run {
+        Some(name) => runs.iter().find(|run| run.name == *name).cloned(),
+        None => {
+            let (place, user) = (target.clone(), user.clone());
+            Some(tokio::task::spawn_blocking(move || place.newest(user.as_ref())).await??)
+        }
     };
+    let run = run.with_context(|| format!("there is no complete run {}; --list shows all", args.run.unwrap_or_default()))?;
+    for newer in runs.iter().filter(|newer| user.is_none() && newer.name > run.name) {
+        output::line(&format!("Not everybody is in this newer run: {newer}"));
+    }
     with_app(config, async |app| {
-        let user = args.user.as_deref().map(Username::new).transpose()?;
         output::line(&format!("Restoring {run}"));
-        backup::restore(app, &target, &run, user.as_ref(), |restored| {
+        backup::restore(app, &target, &run.name, user.as_ref(), |restored| {
             let name = &restored.username;
             let how = if restored.existed { "collection and media brought back" } else { "made again" };
             let (notes, cards, reviews) = restored.counts.map_or((0, 0, 0), |counts| (counts.notes, counts.cards, counts.revlog));

@@ -4,7 +4,8 @@ use crate::bucket::Bucket;
 use crate::support::{NOW, TestServer, admin, collection};
 use anki::file::Schema;
 use axum::http::Method;
-use djankiserv::actions::backup::{Target, backup, schedule};
+use djankiserv::actions::backup::{Holds, Target, backup, restore, retain, schedule};
+use djankiserv::actions::username::Username;
 use djankiserv::config::{BackupPlace, BackupPlan};
 use futures_util::FutureExt;
 use std::sync::Arc;
@@ -20,6 +21,10 @@ async fn create(place: BackupPlace) -> Target {
 
 fn folder_place(folder: &TempDir) -> BackupPlace {
     BackupPlace::Folder(folder.path().join("backups"))
+}
+
+fn name(user: &str) -> Username {
+    Username::new(user).unwrap()
 }
 
 /// Makes an account with a collection of so many notes.
@@ -55,6 +60,51 @@ async fn a_slow_place_keeps_no_transaction_open() {
     server.end().await;
 }
 
+#[tokio::test]
+async fn one_user_who_cannot_be_read_keeps_nobody_else_out() {
+    let (server, folder) = (TestServer::new().await, TempDir::new().unwrap());
+    user(&server, "ann", 3).await;
+    user(&server, "bob", 4).await;
+    let plan = BackupPlan { to: folder_place(&folder), every_ms: 24 * HOUR, keep: 2 };
+    let problem = async || server.app.main.duty(schedule::DUTY).await.unwrap().unwrap().problem;
+    assert!(schedule::round(&server.app, &plan).await.unwrap());
+    assert_eq!(problem().await, "");
+
+    let (db, schema) = (server.app.user.db(), server.schema("bob").await);
+    server.user_database.rename_table(db, &schema, "revlog", "away").await;
+    for hour in 25..30 {
+        server.clock.set(NOW + hour * HOUR);
+        assert!(schedule::round(&server.app, &plan).await.unwrap(), "tried again after an hour");
+        assert!(problem().await.contains("without 1 of 2 users: bob: "), "{}", problem().await);
+    }
+    let target = Target::open(&plan.to).unwrap();
+    let runs = target.runs().unwrap();
+    let without_bob = Holds::AllBut(vec!["bob".into()]);
+    assert_eq!(runs.iter().map(|run| &run.holds).collect::<Vec<_>>(), [&Holds::All, &without_bob, &without_bob]);
+    assert!(runs[1].to_string().ends_with("  without bob"));
+    assert_eq!(target.newest(None).unwrap(), runs[0], "the newest in which nobody is missing");
+    assert_eq!(target.newest(Some(&name("bob"))).unwrap(), runs[0]);
+    assert_eq!(target.newest(Some(&name("Ann"))).unwrap(), runs[2]);
+
+    // When nobody can be read, it is no run, and nothing is left of it.
+    server.user_database.rename_table(db, &server.schema("ann").await, "revlog", "away").await;
+    server.clock.set(NOW + 40 * HOUR);
+    assert!(schedule::round(&server.app, &plan).await.unwrap());
+    assert!(!problem().await.contains("without"), "{}", problem().await);
+    assert_eq!(std::fs::read_dir(folder.path().join("backups/runs")).unwrap().count(), 3);
+
+    for user in ["ann", "bob"] {
+        server.user_database.rename_table(db, &server.schema(user).await, "away", "revlog").await;
+    }
+    for day in 10..12 {
+        server.clock.set(NOW + day * 24 * HOUR);
+        assert!(schedule::round(&server.app, &plan).await.unwrap());
+        assert_eq!(problem().await, "");
+    }
+    assert_eq!(target.runs().unwrap().iter().map(|run| &run.holds).collect::<Vec<_>>(), [&Holds::All, &Holds::All]);
+    server.end().await;
+}
+
 /// What a cut-off run has left goes also when backups go on failing.
 #[tokio::test]
 async fn a_failure_leaves_room() {
@@ -72,4 +122,36 @@ async fn a_failure_leaves_room() {
     assert!(server.app.main.duty(schedule::DUTY).await.unwrap().unwrap().failed.is_some());
     assert_eq!(std::fs::read_dir(folder.path().join("backups/runs")).unwrap().count(), 0);
     server.end().await;
+}
+
+#[tokio::test]
+async fn a_run_of_one_user_does_not_stand_for_all() {
+    let (server, other, folder) = (TestServer::new().await, TestServer::new().await, TempDir::new().unwrap());
+    user(&server, "ann", 3).await;
+    user(&server, "bob", 4).await;
+    let target = create(folder_place(&folder)).await;
+    let all = server.app.accounts.list().await.unwrap();
+    let bob: Vec<_> = all.iter().filter(|account| account.username == "bob").cloned().collect();
+    backup(&server.app, &target, &all, true, |_| ()).await.unwrap();
+    for hour in 1..4 {
+        server.clock.set(NOW + hour * HOUR);
+        backup(&server.app, &target, &bob, false, |_| ()).await.unwrap();
+        retain(&target, 2).unwrap();
+    }
+    let runs = target.runs().unwrap();
+    let only_bob = Holds::Only("bob".into());
+    assert_eq!(runs.iter().map(|run| &run.holds).collect::<Vec<_>>(), [&Holds::All, &only_bob, &only_bob]);
+    assert_eq!(target.newest(Some(&name("bob"))).unwrap(), runs[2]);
+    assert_eq!(target.newest(Some(&name("ann"))).unwrap(), runs[0]);
+    assert!(target.newest(Some(&name("carl"))).unwrap_err().to_string().contains("carl"));
+
+    let run = target.newest(None).unwrap();
+    let mut restored = Vec::new();
+    restore(&other.app, &target, &run.name, None, |it| restored.push(it.username.clone())).await.unwrap();
+    restored.sort();
+    assert_eq!(restored, ["ann", "bob"]);
+    std::fs::remove_dir_all(folder.path().join("backups/runs").join(run.name)).unwrap();
+    assert!(target.newest(None).unwrap_err().to_string().contains("no run there holds all users"));
+    server.end().await;
+    other.end().await;
 }

@@ -119,7 +119,7 @@ async fn quotas_tokens_and_the_audit_log_come_back() {
 
     let other = TestServer::new().await;
     let target = Target::open(&place).unwrap();
-    let run = target.runs().unwrap().pop().unwrap();
+    let run = target.newest(None).unwrap().name;
     for _ in 0..2 {
         restore(&other.app, &target, &run, None, |_| ()).await.unwrap();
     }

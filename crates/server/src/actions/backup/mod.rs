@@ -8,19 +8,21 @@
 //!     audit.jsonl                          the audit log, unless the run is of one user
 //!     ACCOUNT.anki2.zst                    the collection, as Anki keeps it (schema 18)
 //!     ACCOUNT.media.jsonl                  the media index
-//!     complete                             numbers, for comparison
+//!     complete                             numbers, for comparison, and whose data there is
 //! ```
 //!
 //! Each account is read from one snapshot, so what belongs together is of one moment; no lock is held, and syncs go on meanwhile.
 
 mod restore;
 mod retention;
+mod runs;
 pub mod schedule;
 mod target;
 mod write;
 
 pub use restore::{Restored, restore};
 pub use retention::retain;
+pub use runs::{Holds, Run};
 pub use target::Target;
 pub use write::{Failed, Written, backup};
 

@@ -82,16 +82,6 @@ impl Target {
         }
     }
 
-    /// Names of the complete runs, oldest first.
-    ///
-    /// # Errors
-    /// When the place cannot be read.
-    pub fn runs(&self) -> io::Result<Vec<String>> {
-        let mut runs: Vec<String> = self.list("runs")?.into_iter().filter_map(|file| complete_run(&file.name)).collect();
-        runs.sort();
-        Ok(runs)
-    }
-
     /// Begins a run at this time, and perhaps not as the only one in this second. Answers its name.
     pub(super) fn begin_run(&self, now: &str) -> anyhow::Result<String> {
         for number in 0..100 {

@@ -41,6 +41,8 @@ impl fmt::Display for Failed {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Written {
     pub run: String,
+    /// The one user whom the run is of. None for all.
+    pub of: Option<String>,
     pub accounts: u64,
     pub collections: u64,
     pub media: u64,
@@ -82,7 +84,8 @@ pub async fn backup(
 }
 
 async fn fill(app: &Arc<App>, run: &mut Run, accounts: &[Account], is_all: bool, mut progress: impl FnMut(u64)) -> anyhow::Result<Written> {
-    let mut written = Written { run: run.name.clone(), ..Written::default() };
+    let of = accounts.first().filter(|_| !is_all).map(|account| account.username.clone());
+    let mut written = Written { run: run.name.clone(), of, ..Written::default() };
     let (mut lines, mut in_a_row) = (Vec::new(), 0);
     for (number, account) in (1..).zip(accounts) {
         let mut with_this = written.clone();
