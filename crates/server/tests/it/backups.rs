@@ -1,15 +1,19 @@
 //! Backups and restores in which something goes wrong at a bad moment.
 
 use crate::bucket::Bucket;
-use crate::support::{NOW, TestServer, admin, collection};
+use crate::media::{sane, upload};
+use crate::support::{NOW, PASSWORD, TestServer, admin, collection};
 use anki::file::Schema;
 use axum::http::Method;
 use djankiserv::actions::backup::{Holds, Target, backup, restore, retain, schedule};
 use djankiserv::actions::username::Username;
 use djankiserv::config::{BackupPlace, BackupPlan};
 use futures_util::FutureExt;
+use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -152,6 +156,58 @@ async fn a_run_of_one_user_does_not_stand_for_all() {
     assert_eq!(restored, ["ann", "bob"]);
     std::fs::remove_dir_all(folder.path().join("backups/runs").join(run.name)).unwrap();
     assert!(target.newest(None).unwrap_err().to_string().contains("no run there holds all users"));
+    server.end().await;
+    other.end().await;
+}
+
+/// The device has something to send, and comes while its media are brought back.
+#[tokio::test]
+async fn devices_are_let_in_when_everything_is_back() {
+    let (server, other, bucket) = (TestServer::new().await, TestServer::new().await, Bucket::start().await);
+    let a = server.device("a").await;
+    assert_eq!(a.upload(&collection(Schema::V18, 5, NOW)).await, "OK");
+    for round in ["x", "y", "z"] {
+        upload(&a, &[("a.jpg", Some(round.as_bytes())), ("b.jpg", Some(round.as_bytes()))]).await;
+    }
+    let target = create(bucket.place()).await;
+    let accounts = server.app.accounts.list().await.unwrap();
+    let written = backup(&server.app, &target, &accounts, true, |_| ()).await.unwrap();
+
+    let (seen, refused) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(true)));
+    let device = a.at(&other);
+    let (told, cut_off, early) = (seen.clone(), refused.clone(), device.clone());
+    bucket.before(move |_, name| {
+        let (told, cut_off, device) = (told.clone(), cut_off.clone(), early.clone());
+        async move {
+            if !Path::new(&name).starts_with("backups/contents") {
+                return !(name.ends_with(".anki2.zst") && cut_off.load(Ordering::Relaxed));
+            }
+            let new = crate::media::batch(&[("new.jpg", Some(b"new"))]);
+            let sent = device.raw("msync/uploadChanges", &new).await.0.as_u16();
+            let login = device.status("sync/hostKey", json!({"u": "a", "p": PASSWORD})).await;
+            told.lock().unwrap().push((sent, login));
+            true
+        }
+        .boxed()
+    });
+    // The first try ends after the media, the second does the rest.
+    restore(&other.app, &target, &written.run, None, |_| ()).await.unwrap_err();
+    assert_eq!(device.status("msync/begin", json!({"v": "anki,26.09.3 (0),linux"})).await, 403);
+    refused.store(false, Ordering::Relaxed);
+    let mut existed = None;
+    restore(&other.app, &target, &written.run, None, |restored| existed = Some(restored.existed)).await.unwrap();
+    assert_eq!(existed, Some(false));
+    let seen = seen.lock().unwrap().clone();
+    assert!(!seen.is_empty() && seen.iter().all(|both| *both == (403, 403)), "{seen:?}");
+
+    // Now they go on as if nothing had been.
+    assert!(sane(&device, 2).await);
+    assert_eq!(upload(&device, &[("new.jpg", Some(b"new"))]).await, json!([1, 7]));
+    assert!(sane(&device, 3).await);
+    assert_eq!(device.notes().await.len(), 5);
+    assert_eq!(device.status("sync/hostKey", json!({"u": "a", "p": PASSWORD})).await, 200);
+    let (findings, _) = other.check(false).await;
+    assert!(findings.is_empty(), "{findings:?}");
     server.end().await;
     other.end().await;
 }

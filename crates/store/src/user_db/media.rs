@@ -104,7 +104,7 @@ impl UserDb {
     /// but content that was stored anew takes the place of the old, which may have been lost.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the account has no row; [`StoreError::Busy`] when content without a key is not there any more.
+    /// [`StoreError::Unavailable`] when the account has no row, or its index is being filled by [`UserDb::place_media`]; [`StoreError::Busy`] when content without a key is not there any more.
     pub async fn apply_media(&self, account: i64, writes: &[MediaWrite], now_ms: i64) -> Result<i32> {
         let _place = self.media.enter(account).await?;
         repeat("changing media", || async {
@@ -267,6 +267,10 @@ async fn change(tx: &Tx, account: i64, writes: &[MediaWrite], total: Option<&Row
     }
     if changed.is_empty() {
         return Ok((total.usn, false));
+    }
+    if state(row)?.usn == 0 && tx.query_opt("SELECT 1 FROM {s}.media WHERE account = ? LIMIT 1", params![account]).await?.is_some() {
+        // Counting from 0 would give usns that rows have already, and the rest could not be placed any more.
+        return Err(StoreError::Unavailable("the account's media are being brought in from elsewhere".into()));
     }
     let rows: Vec<Vec<Value>> = changed
         .into_iter()

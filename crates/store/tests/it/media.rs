@@ -1,5 +1,6 @@
 use crate::support::user_db;
-use store::user_db::media::{MediaState, MediaWrite, StoredContent};
+use store::StoreError;
+use store::user_db::media::{MediaFile, MediaState, MediaWrite, StoredContent};
 
 fn add(name: &str, sha1: &str, size: i64) -> MediaWrite {
     let content = StoredContent { sha1: sha1.into(), content_key: Some(format!("key-{name}-{sha1}")), size };
@@ -62,4 +63,19 @@ async fn what_no_row_names_is_noted_and_forgotten() {
     assert_eq!(left, [("ab/0".to_owned(), 100), ("cd/1".to_owned(), 200)]);
     user.delete_collection(7, 1).await.unwrap();
     assert!(user.unnamed_contents(7).await.unwrap().is_empty());
+}
+
+/// An import that goes on while a device sends something, which has to wait: counted from 0, it would be lost among the placed rows.
+#[tokio::test]
+async fn nobody_counts_while_rows_are_placed() {
+    let user = user_db().await;
+    user.create_collection(7, 1).await.unwrap();
+    let placed = |name: &str, usn| MediaFile { name: name.into(), sha1: "11".into(), content_key: format!("ab/{name}"), size: 1, usn };
+    user.place_media(7, vec![placed("a", 700)], 1).await.unwrap();
+    let refused = user.apply_media(7, &[add("new", "22", 5)], 1).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    user.place_media(7, vec![placed("b", 900)], 1).await.unwrap();
+    user.end_placing_media(7, 950).await.unwrap();
+    assert_eq!(user.apply_media(7, &[add("new", "22", 5)], 1).await.unwrap(), 951);
+    assert_eq!(user.media_state(7).await.unwrap(), Some(MediaState { usn: 951, files: 3, bytes: 7 }));
 }

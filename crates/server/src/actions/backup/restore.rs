@@ -8,9 +8,13 @@ use anyhow::{Context, bail};
 use std::io::{self, Read};
 use std::sync::Arc;
 use store::StoreError;
-use store::main_db::{AccountChange, ApiToken, AuditEntry, Client, Identity, NewAccount};
+use store::main_db::{Account, AccountChange, ApiToken, AuditEntry, Client, Identity, NewAccount};
 use store::user_db::Counts;
 use tempfile::NamedTempFile;
+
+/// Stands in the place of a password's hash, and fits no password, until all of an account is back. A restore that was cut off knows by it
+/// where to go on.
+const NOT_LET_IN: &str = "!restoring";
 
 /// An account that was brought back.
 #[derive(Debug, Clone)]
@@ -81,15 +85,16 @@ async fn audit(app: &App, target: &Target, run: &str) -> anyhow::Result<()> {
 }
 
 async fn one(app: &Arc<App>, target: &Target, run: &str, line: AccountLine, username: &Username) -> anyhow::Result<Restored> {
-    let existing = app.main.account_by_username(username.key()).await?;
-    let existed = existing.is_some();
+    let existing = app.main.account_with_password(username.key()).await?;
+    let existed = existing.as_ref().is_some_and(|(_, hash)| hash != NOT_LET_IN);
     let account = match existing {
-        Some(account) => account,
-        None => make(app, &line, username).await?,
+        Some((account, _)) if existed => account,
+        unfinished => make(app, &line, username, unfinished.map(|(account, _)| account)).await?,
     };
     let lines: Vec<MediaLine> = read(target, file_of(run, &media_name(line.id))).await?;
     let state = app.user.media_state(account.id).await?.unwrap_or_default();
-    let empty = state.usn == 0;
+    // Devices of an account that existed may come at any moment, and count from where its index is.
+    let empty = !existed && state.usn == 0;
     let entries = lines.into_iter().filter(|line| empty || line.size > 0).map(|line| Entry {
         member: line.content,
         name: line.name,
@@ -110,29 +115,35 @@ async fn one(app: &Arc<App>, target: &Target, run: &str, line: AccountLine, user
         let opened = import::open(app, unpacked.await??).await?;
         counts = Some(import::replace(app, &account, opened, Stamping::Renew).await?.counts);
     }
+    if !existed {
+        let_in(app, &line, account.id).await?;
+    }
     let warnings = import::over_quota(app, &account).await?;
     Ok(Restored { username: account.username, existed, counts, media, warnings })
 }
 
-/// The account as it was, with the same id.
-async fn make(app: &App, line: &AccountLine, username: &Username) -> anyhow::Result<store::main_db::Account> {
-    let new = NewAccount {
-        id: line.id,
-        username: username.typed().to_owned(),
-        username_key: username.key().to_owned(),
-        email: line.email.clone(),
-        password_hash: line.password_hash.clone(),
-        is_staff: line.is_staff,
-        is_superuser: line.is_superuser,
-    };
-    match app.main.create_account(&new, line.created).await {
-        Err(StoreError::AlreadyExists(_)) => {
-            bail!("its number belongs to another account here, which has been renamed or deleted meanwhile")
+/// The account as it was, with the same id, or what an earlier try has made of it. Nobody can log in yet.
+async fn make(app: &App, line: &AccountLine, username: &Username, unfinished: Option<Account>) -> anyhow::Result<Account> {
+    let id = unfinished.as_ref().map_or(line.id, |account| account.id);
+    if unfinished.is_none() {
+        let new = NewAccount {
+            id,
+            username: username.typed().to_owned(),
+            username_key: username.key().to_owned(),
+            email: line.email.clone(),
+            password_hash: NOT_LET_IN.to_owned(),
+            is_staff: line.is_staff,
+            is_superuser: line.is_superuser,
+        };
+        match app.main.create_account(&new, line.created).await {
+            Err(StoreError::AlreadyExists(_)) => {
+                bail!("its number belongs to another account here, which has been renamed or deleted meanwhile")
+            }
+            made => made?,
         }
-        made => made?,
     }
     if !line.is_active {
-        app.main.set_active(line.id, false).await?;
+        app.main.set_active(id, false).await?;
     }
     let change = AccountChange {
         email: line.email.clone(),
@@ -141,29 +152,36 @@ async fn make(app: &App, line: &AccountLine, username: &Username) -> anyhow::Res
         quota_collection_bytes: line.quota_collection_bytes,
         quota_media_bytes: line.quota_media_bytes,
     };
-    app.main.change_account(line.id, &change).await?;
-    app.user.create_collection(line.id, app.clock.now_ms()).await?;
+    app.main.change_account(id, &change).await?;
+    app.user.create_collection(id, app.clock.now_ms()).await?;
+    Ok(app.accounts.find(username).await?)
+}
+
+/// Lets user and devices in, once everything is there: a device that came earlier would find its media gone, or only some of them, and
+/// send its own into the middle of them.
+async fn let_in(app: &App, line: &AccountLine, id: i64) -> anyhow::Result<()> {
     for device in &line.devices {
         let DeviceLine { digest, client_name, client_version, client_platform, last_address } = device.clone();
         let client = Client { name: client_name, version: client_version, platform: client_platform };
-        match app.main.add_host_key(&digest, line.id, &client, &last_address, app.clock.now_ms()).await {
+        match app.main.add_host_key(&digest, id, &client, &last_address, app.clock.now_ms()).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(e) => return Err(e.into()),
         }
     }
     for TokenLine { digest, name, scopes, created, expires } in line.tokens.clone() {
-        match app.main.add_api_token(&ApiToken { digest, account: line.id, name, scopes, created, last_used: None, expires }).await {
+        match app.main.add_api_token(&ApiToken { digest, account: id, name, scopes, created, last_used: None, expires }).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(e) => return Err(e.into()),
         }
     }
     for IdentityLine { digest, issuer, subject, label, created, last_used } in line.identities.clone() {
-        match app.main.add_identity(&Identity { digest, account: line.id, issuer, subject, label, created, last_used }).await {
+        match app.main.add_identity(&Identity { digest, account: id, issuer, subject, label, created, last_used }).await {
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(e) => return Err(e.into()),
         }
     }
-    Ok(app.accounts.find(username).await?)
+    // Last, as it says that the account is finished. Not if an administrator has set another one meanwhile.
+    Ok(app.main.renew_password_hash(id, NOT_LET_IN, &line.password_hash).await?)
 }
 
 struct Contents(Target);

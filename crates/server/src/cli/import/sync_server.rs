@@ -64,11 +64,13 @@ async fn one(app: &Arc<App>, args: &Args, user: &str, password: Option<&String>)
         return Ok(());
     }
     let account = account(app, user, password).await?;
+    contents.take_over(app, user, &account).await?;
+    // Not before all is there: a device would take what is there by then for everything.
     if let Some(password) = password.filter(|_| args.keep_logins) {
         let key = hex::encode(Sha1::digest(format!("{user}:{password}")));
         app.accounts.adopt_host_key(account.id, &key).await?;
     }
-    contents.take_over(app, user, &account).await
+    Ok(())
 }
 
 /// What is in a user's folder.
