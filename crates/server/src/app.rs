@@ -11,6 +11,7 @@ use crate::http;
 use crate::media_store::MediaStore;
 use crate::sync;
 use crate::sync::download_cache::DownloadCache;
+use crate::sync::strangers::Strangers;
 use crate::sync::turns::Turns;
 use crate::web;
 use axum::Router;
@@ -46,6 +47,8 @@ pub struct App {
     pub transfers: Arc<Semaphore>,
     /// Requests of one account at the same time.
     pub turns: Arc<Turns>,
+    /// Large requests of which it is not known yet whose they are.
+    pub strangers: Strangers,
     pub api: ApiState,
 }
 
@@ -66,6 +69,7 @@ impl App {
         let api = ApiState::new(&config)?;
         Ok(Self {
             turns,
+            strangers: Strangers::new(temporary.clone()),
             api,
             config,
             links: OneTimeLinks::new(main.clone(), clock.clone()),

@@ -13,6 +13,7 @@ pub mod http;
 pub mod logging;
 pub mod media_store;
 pub mod metrics;
+pub mod network;
 pub mod passwords;
 pub mod random;
 pub mod recent;

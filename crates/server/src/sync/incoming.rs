@@ -3,6 +3,7 @@
 use super::error::{SyncError, SyncResult};
 use super::pace;
 use super::spool::{self, Compression, Spooled};
+use super::strangers::{Packed, Strangers};
 use anki::wire::client::ClientVersion;
 use anki::wire::header::{self, SyncHeader};
 use anki::wire::version::SyncVersion;
@@ -10,6 +11,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, header::CONTENT_TYPE};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// What a request says of itself, beside its payload.
@@ -29,7 +31,6 @@ pub struct Incoming {
     source: Source,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is one per request, and it is moved once")]
 enum Source {
     Zstd(Body),
     Multipart {
@@ -37,8 +38,8 @@ enum Source {
         payload: Option<multer::Field<'static>>,
         gzip: Option<bool>,
     },
-    /// A multipart payload that had to be read to find the key behind it.
-    ReadAhead(Spooled),
+    /// A multipart payload that had to be read to find the key behind it, and how it is compressed.
+    ReadAhead(Packed, Compression),
     /// A GET request, which has its parameters in the address.
     Address,
 }
@@ -88,14 +89,22 @@ impl Incoming {
         incoming
     }
 
-    /// Reads a payload that stands before the key, so that the key is known. Does nothing where it is known already.
+    /// Reads a payload that stands before the key, so that the key is known; it is not unpacked yet. Does nothing where the key is known
+    /// already.
     ///
     /// # Errors
-    /// As [`Incoming::payload_file`].
-    pub async fn find_key(&mut self, limit: u64, folder: &Path) -> SyncResult<()> {
-        if self.envelope.host_key.is_empty() && matches!(&self.source, Source::Multipart { payload: Some(_), .. }) {
-            let spooled = self.payload_file(limit, folder).await?;
-            self.source = Source::ReadAhead(spooled);
+    /// As [`Strangers::keep`], with `limit` for the unpacked payload.
+    pub async fn find_key(&mut self, limit: u64, strangers: &Strangers, address: Option<IpAddr>) -> SyncResult<()> {
+        if !self.envelope.host_key.is_empty() {
+            return Ok(());
+        }
+        match std::mem::replace(&mut self.source, Source::Address) {
+            Source::Multipart { parts, payload: Some(field), gzip } => {
+                let packed = strangers.keep(field_chunks(field), spool::packed_limit(limit), address).await?;
+                let compression = self.rest_of(parts, gzip).await?;
+                self.source = Source::ReadAhead(packed, compression);
+            }
+            other => self.source = other,
         }
         Ok(())
     }
@@ -108,22 +117,20 @@ impl Incoming {
         match std::mem::replace(&mut self.source, Source::Address) {
             Source::Zstd(body) => spool::into_memory(chunks(body), Compression::Zstd, limit).await,
             Source::Address => Ok(b"{}".to_vec()),
-            Source::ReadAhead(spooled) if spooled.size > limit => Err(spool::over(limit)),
-            Source::ReadAhead(spooled) => Ok(tokio::fs::read(spooled.file.path()).await?),
+            Source::ReadAhead(Packed::Small(raw), compression) => unpack(raw, compression, limit).await,
+            Source::ReadAhead(Packed::Large { spooled, .. }, _) if spooled.size > spool::packed_limit(limit) => Err(spool::over(limit)),
+            Source::ReadAhead(Packed::Large { spooled, .. }, compression) => {
+                let raw = Bytes::from(tokio::fs::read(spooled.file.path()).await?);
+                unpack(raw, compression, limit).await
+            }
             Source::Multipart { parts, mut payload, gzip } => {
                 let raw = match payload.take() {
                     Some(field) => spool::into_memory(field_chunks(field), Compression::None, limit).await?,
                     // AnkiDroid leaves the part out when there is nothing to say.
                     None => Vec::new(),
                 };
-                let gzip = self.rest_of(parts, gzip).await?;
-                let raw = if gzip && !raw.is_empty() {
-                    let once = futures_util::stream::once(async { Ok(Bytes::from(raw)) });
-                    spool::into_memory(once, Compression::Gzip, limit).await?
-                } else {
-                    raw
-                };
-                Ok(if raw.is_empty() { b"{}".to_vec() } else { raw })
+                let compression = self.rest_of(parts, gzip).await?;
+                unpack(raw.into(), compression, limit).await
             }
         }
     }
@@ -136,7 +143,12 @@ impl Incoming {
         match std::mem::replace(&mut self.source, Source::Address) {
             Source::Zstd(body) => spool::into_file(chunks(body), Compression::Zstd, limit, folder).await,
             Source::Address => Err(SyncError::bad_request("no payload")),
-            Source::ReadAhead(spooled) => Ok(spooled),
+            Source::ReadAhead(Packed::Small(raw), compression) => spool::into_file(once(raw), compression, limit, folder).await,
+            Source::ReadAhead(Packed::Large { spooled, .. }, Compression::None) if spooled.size > limit => Err(spool::over(limit)),
+            Source::ReadAhead(Packed::Large { spooled, .. }, Compression::None) => Ok(spooled),
+            Source::ReadAhead(Packed::Large { spooled, .. }, compression) => {
+                spool::decompress_file(spooled, compression, limit, folder).await
+            }
             Source::Multipart { parts, mut payload, gzip } => {
                 let field = payload.take().ok_or_else(|| SyncError::bad_request("the part `data` is missing"))?;
                 let known = match gzip {
@@ -144,22 +156,21 @@ impl Incoming {
                     _ => Compression::None,
                 };
                 let spooled = spool::into_file(field_chunks(field), known, limit, folder).await?;
-                let gzip_after = self.rest_of(parts, gzip).await?;
-                if gzip.is_none() && gzip_after {
-                    return spool::decompress_file(spooled, Compression::Gzip, limit, folder).await;
+                match self.rest_of(parts, gzip).await? {
+                    Compression::Gzip if gzip.is_none() => spool::decompress_file(spooled, Compression::Gzip, limit, folder).await,
+                    _ => Ok(spooled),
                 }
-                Ok(spooled)
             }
         }
     }
 
-    /// Reads the parts that follow the payload and answers whether it is compressed.
-    async fn rest_of(&mut self, parts: multer::Multipart<'static>, gzip: Option<bool>) -> SyncResult<bool> {
+    /// Reads the parts that follow the payload and answers how it is compressed.
+    async fn rest_of(&mut self, parts: multer::Multipart<'static>, gzip: Option<bool>) -> SyncResult<Compression> {
         self.source = Source::Multipart { parts, payload: None, gzip };
         self.next_parts().await?;
         match &self.source {
-            Source::Multipart { gzip, .. } => Ok(gzip.unwrap_or(false)),
-            _ => Ok(false),
+            Source::Multipart { gzip: Some(true), .. } => Ok(Compression::Gzip),
+            _ => Ok(Compression::None),
         }
     }
 
@@ -208,6 +219,16 @@ fn multipart(headers: &HeaderMap, body: Body) -> SyncResult<Source> {
 
 fn chunks(body: Body) -> impl Stream<Item = SyncResult<Bytes>> + Send + 'static {
     pace::keep(body.into_data_stream().map_err(|e| SyncError::bad_request(format!("the request broke off: {e}"))))
+}
+
+fn once(body: Bytes) -> impl Stream<Item = SyncResult<Bytes>> + Send {
+    futures_util::stream::once(async { Ok(body) })
+}
+
+/// Unpacks a payload. Clients leave it empty when there is nothing to say.
+async fn unpack(raw: Bytes, compression: Compression, limit: u64) -> SyncResult<Vec<u8>> {
+    let payload = if raw.is_empty() { Vec::new() } else { spool::into_memory(once(raw), compression, limit).await? };
+    Ok(if payload.is_empty() { b"{}".to_vec() } else { payload })
 }
 
 fn field_chunks(field: multer::Field<'static>) -> impl Stream<Item = SyncResult<Bytes>> + Send {

@@ -25,5 +25,6 @@ mod shapes;
 mod spool;
 mod staging;
 mod start;
+pub mod strangers;
 pub mod turns;
 mod upload;

@@ -67,7 +67,7 @@ async fn collection_step(app: Arc<App>, method: &str, peer: Peer, request: Reque
         return Err(SyncError::not_found(format!("there is no method {method:.40}")));
     }
     // The key is looked up before the body is read, where the body is not needed to find it.
-    incoming.find_key(limit, &app.temporary).await?;
+    incoming.find_key(limit, &app.strangers, peer.0).await?;
     let cx = context(&app, &incoming.envelope, peer, who).await?;
     let _turn = app.turns.take(cx.account).await?;
     if method == "upload" {
@@ -136,7 +136,7 @@ async fn media_step(app: Arc<App>, method: &str, peer: Peer, request: Request<Bo
         Incoming::open(request).await?
     };
     who.client.clone_from(&incoming.envelope.client.text);
-    incoming.find_key(app.config.limits.max_media_batch, &app.temporary).await?;
+    incoming.find_key(media::limit(&app, method), &app.strangers, peer.0).await?;
     let cx = context(&app, &incoming.envelope, peer, who).await?;
     let _turn = app.turns.take(cx.account).await?;
     media::handle(&cx, method, incoming).await

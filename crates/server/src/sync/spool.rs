@@ -40,8 +40,7 @@ const INLINE_OUTPUT: usize = 256 << 10;
 pub async fn into_memory(chunks: impl Stream<Item = SyncResult<Bytes>>, compression: Compression, limit: u64) -> SyncResult<Vec<u8>> {
     let mut chunks = std::pin::pin!(chunks);
     let mut body = BytesMut::new();
-    // What cannot be compressed becomes a little larger by it.
-    let packed_limit = if compression == Compression::None { limit } else { limit + limit / 16 + 4096 };
+    let packed_limit = if compression == Compression::None { limit } else { packed_limit(limit) };
     while let Some(chunk) = chunks.try_next().await? {
         if (body.len() + chunk.len()) as u64 > packed_limit {
             return Err(over(limit));
@@ -63,6 +62,11 @@ pub async fn into_memory(chunks: impl Stream<Item = SyncResult<Bytes>>, compress
         Ok(out)
     };
     tokio::task::spawn_blocking(decompress).await?
+}
+
+/// What `limit` bytes are at most when they are packed: what cannot be compressed becomes a little larger by it.
+pub fn packed_limit(limit: u64) -> u64 {
+    limit.saturating_add(limit / 16 + 4096)
 }
 
 /// Unpacks what does not become much. A few bytes can unpack to many, so nothing comes back for what does.

@@ -1,7 +1,8 @@
-//! How many requests of one account are served at the same time, so that no account can take the server from the others.
+//! How many requests of one account, or of whoever else, are served at the same time, so that nobody can take the server from the others.
 
 use super::error::{SyncError, SyncResult};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,33 +10,33 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How long a request waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Turns by account. Only of this process: it is the process's memory and processor that are shared out.
-pub struct Turns {
+/// Turns by account, or by another key. Only of this process: it is the process's memory and processor that are shared out.
+pub struct Turns<K: Eq + Hash = i64> {
     at_once: usize,
-    accounts: Mutex<HashMap<i64, Arc<Semaphore>>>,
+    keys: Mutex<HashMap<K, Arc<Semaphore>>>,
 }
 
 /// A turn, for as long as it is held.
-pub struct Turn {
+pub struct Turn<K: Eq + Hash = i64> {
     /// None while it is waited for.
     permit: Option<OwnedSemaphorePermit>,
-    account: i64,
-    turns: Arc<Turns>,
+    key: K,
+    turns: Arc<Turns<K>>,
 }
 
-impl Turns {
-    /// At most `at_once` requests of an account.
+impl<K: Eq + Hash + Clone> Turns<K> {
+    /// At most `at_once` requests of a key.
     pub fn new(at_once: usize) -> Arc<Self> {
-        Arc::new(Self { at_once, accounts: Mutex::default() })
+        Arc::new(Self { at_once, keys: Mutex::default() })
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
     /// 503 when that takes too long.
-    pub async fn take(self: &Arc<Self>, account: i64) -> SyncResult<Turn> {
-        let semaphore = self.semaphore(account);
-        let mut turn = Turn { permit: None, account, turns: self.clone() };
+    pub async fn take(self: &Arc<Self>, key: K) -> SyncResult<Turn<K>> {
+        let semaphore = self.semaphore(key.clone());
+        let mut turn = Turn { permit: None, key, turns: self.clone() };
         match tokio::time::timeout(PATIENCE, semaphore.acquire_owned()).await {
             Ok(Ok(permit)) => turn.permit = Some(permit),
             _ => return Err(SyncError::unavailable(format!("{} requests of this account are being served already", self.at_once))),
@@ -43,19 +44,19 @@ impl Turns {
         Ok(turn)
     }
 
-    fn semaphore(&self, account: i64) -> Arc<Semaphore> {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.entry(account).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))).clone()
+    fn semaphore(&self, key: K) -> Arc<Semaphore> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))).clone()
     }
 }
 
-impl Drop for Turn {
+impl<K: Eq + Hash> Drop for Turn<K> {
     fn drop(&mut self) {
         drop(self.permit.take());
-        let mut accounts = self.turns.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.turns.keys.lock().unwrap_or_else(PoisonError::into_inner);
         // Held by nobody but the map: no permit is out and nobody waits.
-        if accounts.get(&self.account).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
-            accounts.remove(&self.account);
+        if keys.get(&self.key).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
+            keys.remove(&self.key);
         }
     }
 }
@@ -74,6 +75,6 @@ mod tests {
         let (third, ()) = tokio::join!(turns.take(1), async { drop(one) });
         assert!(third.is_ok(), "waited until one was over");
         drop((third, other));
-        assert_eq!(turns.accounts.lock().unwrap().len(), 1, "who has no request is forgotten");
+        assert_eq!(turns.keys.lock().unwrap().len(), 1, "who has no request is forgotten");
     }
 }

@@ -4,6 +4,7 @@ use crate::framing::{form, gzip};
 use crate::support::{BASIC, Device, NOW, TestServer, collection, note_row};
 use anki::file::Schema;
 use axum::body::{Body, Bytes};
+use axum::http::Request;
 use djankiserv::app::App;
 use djankiserv::sync::turns::Turns;
 use futures_util::{StreamExt, stream};
@@ -88,6 +89,60 @@ async fn an_upload_that_is_too_large_is_explained() {
         assert!(answer.contains("limit of 1 MiB"), "{framing}: {answer}");
         assert_eq!((a.meta().await["mod"].as_i64(), a.notes().await.len()), (Some(NOW - 5), 2));
     }
+    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.end().await;
+}
+
+/// Clients of protocol 8–10 send the payload before the key.
+#[tokio::test]
+async fn what_an_unknown_sender_sends_is_not_unpacked() {
+    let server = TestServer::with(limited(|limits| limits.max_upload = 40 << 20)).await;
+    let mut a = server.device("a").await;
+    a.legacy = true;
+    let bomb = gzip(&vec![0; 30 << 20]);
+    assert!(bomb.len() > 128 << 10);
+    for path in ["/sync/upload", "/sync/applyChunk", "/msync/uploadChanges"] {
+        // All of the payload, and then nothing for as long as the connection is open.
+        let (head, body) = form(path, &[("c", b"1"), ("data", &bomb)]).into_parts();
+        let begun = body.into_data_stream().chain(stream::pending());
+        let open = tokio::spawn({
+            let a = a.clone();
+            async move { a.send(Request::from_parts(head, Body::from_stream(begun))).await.0 }
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let kept: u64 = std::fs::read_dir(&server.app.temporary).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!(kept <= bomb.len() as u64, "{path}: {kept} bytes are on the disk");
+        open.abort();
+        for key in [&b""[..], b"not a key"] {
+            assert_eq!(a.send(form(path, &[("c", b"1"), ("data", &bomb), ("k", key)])).await.0, 403, "{path}");
+        }
+    }
+    // Who is known is served, whatever comes first.
+    let key = ("k", a.key.as_bytes());
+    let large = collection(Schema::V11, 3000, NOW - 4);
+    let packed = gzip(&large);
+    assert!(packed.len() > 64 << 10);
+    for parts in
+        [[("c", b"1".as_slice()), ("data", &packed), key], [("data", &packed), key, ("c", b"1")], [("data", &large), ("c", b"0"), key]]
+    {
+        assert_eq!(a.send(form("/sync/upload", &parts)).await.2, b"OK");
+        assert_eq!(a.notes().await.len(), 3000);
+    }
+    let (status, _, answer) = a.send(form("/sync/upload", &[("c", b"1"), ("data", &gzip(&vec![0; 41 << 20])), key])).await;
+    assert_eq!(status, 200);
+    assert!(String::from_utf8(answer).unwrap().contains("limit of 40 MiB"));
+    a.start(a.meta().await["usn"].as_i64().unwrap()).await;
+    let rows: Vec<_> = (0..2000).map(|id| note_row(9000 + id, BASIC, 9, &format!("{:x}\u{1f}", id * 0x9E37_79B9_7F4A))).collect();
+    let chunk = json!({"chunk": {"notes": rows}}).to_string();
+    for (flag, data) in [("0", chunk.as_bytes()), ("1", &gzip(chunk.as_bytes())[..])] {
+        assert_eq!(
+            a.send(form("/sync/applyChunk", &[("data", data), ("c", flag.as_bytes()), key, ("s", a.session.as_bytes())])).await.0,
+            200
+        );
+    }
+    a.json("sync/finish", json!({})).await;
+    assert_eq!(a.notes().await.len(), 5000);
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
     server.end().await;
 }

@@ -3,6 +3,7 @@
 use super::{AccountError, Accounts, Result, digest, text};
 use crate::actions::username::Username;
 use crate::metrics::LOGINS;
+use crate::network;
 use crate::passwords::Verdict;
 use crate::random;
 use anki::wire::client::ClientVersion;
@@ -38,7 +39,7 @@ impl Accounts {
         let now = self.clock.now_ms();
         let username = Username::new(username).ok();
         let by_name = format!("name:{}", digest(username.as_ref().map_or("", Username::key)));
-        let by_address = address.map(|address| format!("address:{}", network(address)));
+        let by_address = address.map(|address| format!("address:{}", network::of(address)));
         self.count_attempt(&by_name, i64::from(self.limits.attempts), now).await?;
         if let Some(by_address) = &by_address {
             self.count_attempt(by_address, i64::from(self.limits.attempts) * ADDRESS_FACTOR, now).await?;
@@ -136,7 +137,7 @@ impl Accounts {
             self.count_attempt(&format!("{what} name:{}", digest(name)), limit, now).await?;
         }
         match address {
-            Some(address) => self.count_attempt(&format!("{what} address:{}", network(address)), limit, now).await,
+            Some(address) => self.count_attempt(&format!("{what} address:{}", network::of(address)), limit, now).await,
             None => Ok(()),
         }
     }
@@ -163,29 +164,6 @@ impl Accounts {
     }
 }
 
-/// Whom to count attempts for: an IPv4 address, or the first half of an IPv6 address, as one customer gets all of the second half.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("{}/64", std::net::Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-    }
-}
-
 fn describe(client: &ClientVersion) -> Client {
     Client { name: client.program.clone(), version: client.text.clone(), platform: client.platform.clone().unwrap_or_default() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_counted_by_customer() -> Result<(), std::net::AddrParseError> {
-        for (address, want) in
-            [("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::/64")]
-        {
-            assert_eq!(network(address.parse()?), want);
-        }
-        Ok(())
-    }
 }

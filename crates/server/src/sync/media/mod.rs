@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::incoming::Incoming;
 use super::reply;
+use crate::app::App;
 use anki::wire::WireError;
 use anki::wire::media::{self, MediaChange};
 use axum::body::Body;
@@ -16,6 +17,11 @@ use store::user_db::media::MediaState;
 
 /// Bytes of a request that is a list of names or less.
 const LIMIT: u64 = 1 << 20;
+
+/// How large the payload of a request can be.
+pub fn limit(app: &App, method: &str) -> u64 {
+    if method == "uploadChanges" { app.config.limits.max_media_batch } else { LIMIT }
+}
 
 /// Does what an authenticated media request asks for.
 pub async fn handle(cx: &Context, method: &str, mut incoming: Incoming) -> SyncResult<Response<Body>> {
