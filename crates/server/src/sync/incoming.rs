@@ -1,6 +1,7 @@
 //! A request on its way in: which framing it has, whose it is, and its payload, which is only read once that is known.
 
 use super::error::{SyncError, SyncResult};
+use super::gate::{self, Gate};
 use super::pace;
 use super::spool::{self, Compression, Spooled};
 use super::strangers::{Packed, Strangers};
@@ -37,6 +38,7 @@ enum Source {
         parts: multer::Multipart<'static>,
         payload: Option<multer::Field<'static>>,
         gzip: Option<bool>,
+        gate: Gate,
     },
     /// A multipart payload that had to be read to find the key behind it, and how it is compressed.
     ReadAhead(Packed, Compression),
@@ -99,9 +101,9 @@ impl Incoming {
             return Ok(());
         }
         match std::mem::replace(&mut self.source, Source::Address) {
-            Source::Multipart { parts, payload: Some(field), gzip } => {
+            Source::Multipart { parts, payload: Some(field), gzip, gate } => {
                 let packed = strangers.keep(field_chunks(field), spool::packed_limit(limit), address).await?;
-                let compression = self.rest_of(parts, gzip).await?;
+                let compression = self.rest_of(parts, gzip, gate).await?;
                 self.source = Source::ReadAhead(packed, compression);
             }
             other => self.source = other,
@@ -123,13 +125,13 @@ impl Incoming {
                 let raw = Bytes::from(tokio::fs::read(spooled.file.path()).await?);
                 unpack(raw, compression, limit).await
             }
-            Source::Multipart { parts, mut payload, gzip } => {
+            Source::Multipart { parts, mut payload, gzip, gate } => {
                 let raw = match payload.take() {
                     Some(field) => spool::into_memory(field_chunks(field), Compression::None, limit).await?,
                     // AnkiDroid leaves the part out when there is nothing to say.
                     None => Vec::new(),
                 };
-                let compression = self.rest_of(parts, gzip).await?;
+                let compression = self.rest_of(parts, gzip, gate).await?;
                 unpack(raw.into(), compression, limit).await
             }
         }
@@ -149,14 +151,14 @@ impl Incoming {
             Source::ReadAhead(Packed::Large { spooled, .. }, compression) => {
                 spool::decompress_file(spooled, compression, limit, folder).await
             }
-            Source::Multipart { parts, mut payload, gzip } => {
+            Source::Multipart { parts, mut payload, gzip, gate } => {
                 let field = payload.take().ok_or_else(|| SyncError::bad_request("the part `data` is missing"))?;
                 let known = match gzip {
                     Some(true) => Compression::Gzip,
                     _ => Compression::None,
                 };
                 let spooled = spool::into_file(field_chunks(field), known, limit, folder).await?;
-                match self.rest_of(parts, gzip).await? {
+                match self.rest_of(parts, gzip, gate).await? {
                     Compression::Gzip if gzip.is_none() => spool::decompress_file(spooled, Compression::Gzip, limit, folder).await,
                     _ => Ok(spooled),
                 }
@@ -165,8 +167,9 @@ impl Incoming {
     }
 
     /// Reads the parts that follow the payload and answers how it is compressed.
-    async fn rest_of(&mut self, parts: multer::Multipart<'static>, gzip: Option<bool>) -> SyncResult<Compression> {
-        self.source = Source::Multipart { parts, payload: None, gzip };
+    async fn rest_of(&mut self, parts: multer::Multipart<'static>, gzip: Option<bool>, gate: Gate) -> SyncResult<Compression> {
+        gate.narrow();
+        self.source = Source::Multipart { parts, payload: None, gzip, gate };
         self.next_parts().await?;
         match &self.source {
             Source::Multipart { gzip: Some(true), .. } => Ok(Compression::Gzip),
@@ -177,10 +180,11 @@ impl Incoming {
     /// Reads parts up to the payload, or to the end.
     async fn next_parts(&mut self) -> SyncResult<()> {
         for _ in 0..MOST_PARTS {
-            let Source::Multipart { parts, payload, gzip } = &mut self.source else { return Ok(()) };
+            let Source::Multipart { parts, payload, gzip, gate } = &mut self.source else { return Ok(()) };
             let Some(mut field) = parts.next_field().await.map_err(|e| broken(&e))? else { return Ok(()) };
             let name = field.name().unwrap_or_default().to_owned();
             if name == "data" {
+                gate.open();
                 *payload = Some(field);
                 return Ok(());
             }
@@ -214,7 +218,8 @@ fn multipart(headers: &HeaderMap, body: Body) -> SyncResult<Source> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type)
         .map_err(|_| SyncError::bad_request("neither an anki-sync header nor a multipart form: not a sync client"))?;
-    Ok(Source::Multipart { parts: multer::Multipart::new(chunks(body), boundary), payload: None, gzip: None })
+    let (gate, pieces) = gate::through(chunks(body));
+    Ok(Source::Multipart { parts: multer::Multipart::new(pieces, boundary), payload: None, gzip: None, gate })
 }
 
 fn chunks(body: Body) -> impl Stream<Item = SyncResult<Bytes>> + Send + 'static {

@@ -11,6 +11,7 @@ mod context;
 mod download;
 mod error;
 mod finish;
+mod gate;
 mod graves;
 pub mod import;
 mod incoming;

@@ -10,6 +10,7 @@ use djankiserv::sync::turns::Turns;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 fn limited(change: impl FnOnce(&mut djankiserv::config::Limits)) -> impl FnOnce(&mut App) {
@@ -144,6 +145,28 @@ async fn what_an_unknown_sender_sends_is_not_unpacked() {
     assert_eq!(a.notes().await.len(), 5000);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.end().await;
+}
+
+/// The parser of forms keeps what it has not made sense of.
+#[tokio::test]
+async fn a_form_may_have_so_much_around_its_payload() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    let head = "--B\r\nContent-Disposition: form-data; name=\"";
+    for begun in [String::new(), "--B\r\nX-Long: ".into(), format!("{head}data\"\r\n\r\n{{}}\r\n--B\r\nX-Long: ")] {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = taken.clone();
+        // A hundred megabytes, unless somebody stops it.
+        let junk = stream::iter(0..1600).map(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; 64 << 10]))
+        });
+        let whole = stream::iter([Ok(Bytes::from(begun.clone()))]).chain(junk);
+        let request = Request::post("/sync/meta").header("content-type", "multipart/form-data; boundary=B");
+        assert_eq!(a.send(request.body(Body::from_stream(whole)).unwrap()).await.0, 413, "{begun}");
+        assert!(taken.load(Ordering::Relaxed) < 5, "{begun}: {taken:?} pieces were taken");
+    }
     server.end().await;
 }
 
