@@ -14,6 +14,7 @@ pub mod logging;
 pub mod media_store;
 pub mod metrics;
 pub mod network;
+pub mod open_files;
 pub mod passwords;
 pub mod random;
 pub mod recent;

@@ -1,5 +1,7 @@
 //! Accepts connections and serves them, until told to stop.
 
+use super::connection_limit::{ConnectionLimit, Open};
+use crate::http::paced::Paced;
 use crate::http::site::OverTls;
 use crate::http::tls::Tls;
 use axum::Router;
@@ -43,16 +45,20 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     tls: Option<Arc<Tls>>,
+    limit: Arc<ConnectionLimit>,
     stop: impl Future<Output = ()>,
     stop_now: impl Future<Output = ()>,
 ) {
-    let open = Connections { router, tls, graceful: GracefulShutdown::new(), stopping: Arc::default() };
+    let open = Connections { router, tls, limit, graceful: GracefulShutdown::new(), stopping: Arc::default() };
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => open.serve(stream, peer),
+            (place, accepted) = async { (open.limit.place().await, listener.accept().await) } => match accepted {
+                Ok((stream, peer)) => match open.limit.admit(peer.ip(), place) {
+                    Some(admitted) => open.serve(stream, peer, Some(admitted)),
+                    None => tracing::debug!(%peer, "closed a connection: too many are open from this address"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(BREATH).await;
@@ -75,45 +81,29 @@ struct Connections {
     router: Router,
     /// None for plain HTTP.
     tls: Option<Arc<Tls>>,
+    limit: Arc<ConnectionLimit>,
     graceful: GracefulShutdown,
     /// From now on, each answer is the last of its connection.
     stopping: Arc<AtomicBool>,
 }
 
 impl Connections {
-    fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Serves a connection for as long as it lasts, and holds its place so long.
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Option<Open>) {
         // Answers are small and clients wait for each.
         let _ = stream.set_nodelay(true);
-        let (router, stopping, is_tls) = (self.router.clone(), self.stopping.clone(), self.tls.is_some());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            if is_tls {
-                request.extensions_mut().insert(OverTls);
-            }
-            let (router, stopping) = (router.clone(), stopping.clone());
-            async move {
-                let mut answer = router.oneshot(request).await;
-                if let Ok(answer) = &mut answer
-                    && is_tls
-                {
-                    add_hsts(answer);
-                }
-                if let Ok(answer) = &mut answer
-                    && stopping.load(Ordering::Relaxed)
-                {
-                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-                }
-                answer
-            }
-        });
+        let service = service(self.router.clone(), peer, self.tls.is_some(), self.stopping.clone());
         // Counted from now on, so that a handshake under way is waited for too.
         let watcher = self.graceful.watcher();
         let Some(tls) = self.tls.clone() else {
-            tokio::spawn(run(TokioIo::new(stream), service, watcher, peer));
+            tokio::spawn(async move {
+                run(TokioIo::new(stream), service, watcher, peer).await;
+                drop(place);
+            });
             return;
         };
         tokio::spawn(async move {
+            let _place = place;
             match tokio::time::timeout(PATIENCE_WITH_HANDSHAKE, tls.accept(stream)).await {
                 Ok(Ok(Some(stream))) => run(TokioIo::new(stream), service, watcher, peer).await,
                 Ok(Ok(None)) => tracing::debug!(%peer, "answered the handshake of an ACME authority"),
@@ -130,7 +120,7 @@ impl Connections {
         loop {
             match listener.accept() {
                 Ok((stream, peer)) => match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-                    Ok(stream) => self.serve(stream, peer),
+                    Ok(stream) => self.serve(stream, peer, None),
                     Err(error) => tracing::warn!(%error, "cannot accept a connection"),
                 },
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
@@ -147,6 +137,37 @@ impl Connections {
         }
         self.graceful.shutdown().await;
     }
+}
+
+/// What is done with each request of a connection.
+fn service(
+    router: Router,
+    peer: SocketAddr,
+    is_tls: bool,
+    stopping: Arc<AtomicBool>,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + Send + 'static {
+    service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(|body| Paced::body(Body::new(body)));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        if is_tls {
+            request.extensions_mut().insert(OverTls);
+        }
+        let (router, stopping) = (router.clone(), stopping.clone());
+        async move {
+            let mut answer = router.oneshot(request).await;
+            if let Ok(answer) = &mut answer
+                && is_tls
+            {
+                add_hsts(answer);
+            }
+            if let Ok(answer) = &mut answer
+                && stopping.load(Ordering::Relaxed)
+            {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
+    })
 }
 
 /// Serves one connection to its end.
@@ -167,5 +188,86 @@ fn add_hsts(answer: &mut Response<Body>) {
     let is_page = |value: &HeaderValue| value.as_bytes().starts_with(b"text/html");
     if answer.headers().get(header::CONTENT_TYPE).is_some_and(is_page) {
         answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// The answer to a request of which `sent` comes at once, and a byte more now and then.
+    async fn answer(sent: &str, pause: Duration) -> (String, Duration) {
+        let read =
+            |body: Body| async { axum::body::to_bytes(body, 1 << 20).await.map_err(|_| StatusCode::REQUEST_TIMEOUT).map(|_| "all of it") };
+        let router = Router::new().route("/read", post(read)).route("/ignore", post(|| async { "not read" }));
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let peer = SocketAddr::from(([192, 0, 2, 1], 9));
+        let graceful = GracefulShutdown::new();
+        let serving = tokio::spawn(run(TokioIo::new(theirs), service(router, peer, false, Arc::default()), graceful.watcher(), peer));
+        let begun = Instant::now();
+        let (mut reader, mut writer) = tokio::io::split(ours);
+        writer.write_all(sent.as_bytes()).await.unwrap();
+        let trickle = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                if writer.write_all(b"x").await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut answer = String::new();
+        let _ = tokio::time::timeout(Duration::from_secs(1000), reader.read_to_string(&mut answer)).await;
+        let took = begun.elapsed();
+        trickle.abort();
+        serving.abort();
+        (answer, took)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_promised_body_is_not_waited_for_for_ever() {
+        let request = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n0");
+        for pause in [1, 59, 10_000] {
+            let (answer, took) = answer(&request("/read"), Duration::from_secs(pause)).await;
+            assert!(answer.starts_with("HTTP/1.1 408 "), "{pause}: {answer}");
+            assert!(took <= Duration::from_secs(200), "{pause}: {took:?}");
+        }
+        let (unread, took) = answer(&request("/ignore"), Duration::from_secs(1)).await;
+        assert!(unread.starts_with("HTTP/1.1 200 ") && took < Duration::from_secs(200), "{took:?} {unread}");
+        let (head, took) = answer("POST /read HTTP/1.1\r\nX: ", Duration::from_secs(1)).await;
+        assert!(took < Duration::from_secs(200), "{took:?} {head}");
+        // Somebody slow is served: a second for each piece of a page.
+        let (whole, _) =
+            answer("POST /read HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 40\r\n\r\n", Duration::from_secs(1)).await;
+        assert!(whole.starts_with("HTTP/1.1 200 ") && whole.ends_with("all of it"), "{whole}");
+    }
+
+    /// Whether the server keeps a connection open.
+    async fn is_kept(stream: &mut TcpStream) -> bool {
+        let mut byte = [0];
+        tokio::time::timeout(Duration::from_millis(300), stream.read(&mut byte)).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn connections_are_limited() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", axum::routing::get(|| async { "here" }));
+        let limit = ConnectionLimit::new(2, None);
+        let stop = std::future::pending::<()>;
+        let server = tokio::spawn(serve(listener, router, None, limit, stop(), stop()));
+        let mut idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let mut third = TcpStream::connect(address).await.unwrap();
+        third.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        assert!(is_kept(&mut third).await, "it waits");
+        assert!(is_kept(&mut idle[0]).await && is_kept(&mut idle[1]).await);
+        drop(idle);
+        let mut answer = [0; 12];
+        tokio::time::timeout(Duration::from_secs(5), third.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        server.abort();
     }
 }

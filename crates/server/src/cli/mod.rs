@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod collection;
 mod config;
+mod connection_limit;
 mod connections;
 mod createsuperuser;
 mod database;

@@ -1,5 +1,6 @@
 //! `serve`: the server.
 
+use super::connection_limit::ConnectionLimit;
 use super::connections;
 use super::open::Open;
 use super::output;
@@ -12,6 +13,7 @@ use crate::housekeeping;
 use crate::http;
 use crate::http::tls::{self, Served, Tls};
 use crate::metrics;
+use crate::open_files;
 use crate::web::setup;
 use anyhow::Context;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -138,6 +140,8 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
         app.answer_import_after = Duration::from_millis(ms);
     }
     let app = Arc::new(app);
+    // Behind proxies, addresses of connections are theirs.
+    let limit = ConnectionLimit::for_files(open_files::raise(), config.trusted_proxies.is_empty());
     let secure = match (&config.tls, from_files) {
         (Some(TlsSource::Acme(settings)), _) => Secure::ByAcme(Acme::start(&app, settings.clone()).await?),
         (_, Some(served)) => Secure::ByFiles(Tls::new(served, None)),
@@ -168,12 +172,12 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
             Secure::ByAcme(_) => http::plain::router_with_challenges(https_port, app.main.clone(), app.clock.clone()),
             _ => http::plain::router(https_port),
         };
-        side_tasks.spawn(connections::serve(plain, router, None, std::future::pending(), std::future::pending()));
+        side_tasks.spawn(connections::serve(plain, router, None, limit.clone(), std::future::pending(), std::future::pending()));
     }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
-    connections::serve(listener, app::router(app), secure.tls(), next(), next()).await;
+    connections::serve(listener, app::router(app), secure.tls(), limit, next(), next()).await;
     housekeeping.abort();
     backups.abort();
     side_tasks.shutdown().await;

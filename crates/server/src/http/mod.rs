@@ -7,6 +7,7 @@ pub mod csrf;
 pub mod health;
 pub mod hosts;
 pub mod not_found;
+pub mod paced;
 pub mod peer;
 pub mod plain;
 pub mod probe;

@@ -2,9 +2,9 @@
 
 use super::error::{SyncError, SyncResult};
 use super::gate::{self, Gate};
-use super::pace;
 use super::spool::{self, Compression, Spooled};
 use super::strangers::{Packed, Strangers};
+use crate::http::paced::too_slow;
 use anki::wire::client::ClientVersion;
 use anki::wire::header::{self, SyncHeader};
 use anki::wire::version::SyncVersion;
@@ -223,7 +223,10 @@ fn multipart(headers: &HeaderMap, body: Body) -> SyncResult<Source> {
 }
 
 fn chunks(body: Body) -> impl Stream<Item = SyncResult<Bytes>> + Send + 'static {
-    pace::keep(body.into_data_stream().map_err(|e| SyncError::bad_request(format!("the request broke off: {e}"))))
+    body.into_data_stream().map_err(|e| match too_slow(&e) {
+        Some(slow) => SyncError::timed_out(slow.to_string()),
+        None => SyncError::bad_request(format!("the request broke off: {e}")),
+    })
 }
 
 fn once(body: Bytes) -> impl Stream<Item = SyncResult<Bytes>> + Send {

@@ -18,7 +18,6 @@ mod incoming;
 mod login;
 pub mod media;
 mod meta;
-mod pace;
 mod quota;
 mod reply;
 mod sanity;

@@ -1,6 +1,7 @@
 //! The machine: files that may be open.
 
 use super::{Level, Observation};
+use crate::open_files;
 use nix::sys::resource::{Resource, getrlimit};
 
 /// A connection of a client is one; those to the databases and the files of downloads come on top.
@@ -15,11 +16,11 @@ pub(super) fn look() -> Vec<Observation> {
 }
 
 fn files(soft: u64, hard: u64) -> Observation {
-    let found = format!("{soft} files and connections can be open at a time");
-    if soft < FEW_FILES {
-        let advice = format!(
-            "raise the limit for the service, such as LimitNOFILE=65536 in its systemd unit or `ulimit -n`; {hard} would be allowed now"
-        );
+    // The server raises the limit as far as it may.
+    let most = open_files::allowed(soft, hard);
+    let found = format!("{most} files and connections can be open at a time");
+    if most < FEW_FILES {
+        let advice = "raise the limit for the service, such as LimitNOFILE=65536 in its systemd unit or `ulimit -Hn`";
         return Observation::new("open_files", Level::Warning, found, advice);
     }
     Observation::good("open_files", found)
@@ -32,6 +33,6 @@ mod tests {
     #[test]
     fn few_files_are_too_few() {
         assert_eq!(files(1024, 4096).level, Level::Good);
-        assert_eq!(files(256, 4096).level, Level::Warning);
+        assert_eq!(files(256, 512).level, Level::Warning);
     }
 }
