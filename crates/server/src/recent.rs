@@ -1,6 +1,7 @@
 //! The latest warnings and errors of this process, kept for the page about the server.
 
 use crate::clock::Clock;
+use crate::logging::as_value;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -59,14 +60,14 @@ impl Visit for Text {
         // Writing into a text cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
+            name => write!(self.fields, " {name}={}", as_value(&format!("{value:?}"))),
         };
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value}"),
-            name => write!(self.fields, " {name}={value}"),
+            name => write!(self.fields, " {name}={}", as_value(value)),
         };
     }
 }

@@ -3,6 +3,7 @@
 use super::error::{SyncError, SyncResult};
 use super::incoming::Incoming;
 use crate::actions::accounts::AccountError;
+use crate::actions::username::Username;
 use crate::app::App;
 use anki::wire::login::{LoginRequest, login_answer};
 use std::net::IpAddr;
@@ -14,7 +15,10 @@ const LIMIT: u64 = 64 << 10;
 pub async fn host_key(app: &App, incoming: &mut Incoming, address: Option<IpAddr>, username: &mut String) -> SyncResult<Vec<u8>> {
     let body = incoming.payload(LIMIT).await?;
     let request = LoginRequest::parse(&body).map_err(|e| SyncError::bad_request(e.to_string()))?;
-    username.clone_from(&request.username);
+    // What cannot be a name is nobody's, and is not for the log: somebody may have typed a password there.
+    if let Ok(name) = Username::new(&request.username) {
+        name.typed().clone_into(username);
+    }
     match app.accounts.log_in(&request.username, request.password, &incoming.envelope.client, address).await {
         Ok((account, key)) => {
             tracing::info!(account = %account.username, client = %incoming.envelope.client.text, "logged in");
