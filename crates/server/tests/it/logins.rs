@@ -2,8 +2,10 @@
 
 use crate::support::{NOW, PASSWORD, TestServer, collection};
 use anki::file::Schema;
+use axum::extract::ConnectInfo;
 use djankiserv::actions::username::Username;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 fn meta() -> Value {
@@ -78,6 +80,36 @@ async fn guessing_hurts_nobody_else() {
     assert_eq!(b.status("sync/hostKey", json!({"u": "b", "p": PASSWORD})).await, 200);
     let (status, headers, _) = a.send(a.packed("sync/hostKey", zstd::encode_all(&br#"{"u":"a","p":"x"}"#[..], 1).unwrap())).await;
     assert!(status == 503 && headers.contains_key("retry-after"));
+    server.end().await;
+}
+
+/// Nor can they by guessing at everybody's.
+#[tokio::test]
+async fn a_blocked_address_counts_for_no_name() {
+    let server = TestServer::new().await;
+    let b = server.device("b").await;
+    let log_in = |address: &str, name: &str, password: &str| {
+        let login = json!({"u": name, "p": password}).to_string();
+        let mut request = b.packed("sync/hostKey", zstd::encode_all(login.as_bytes(), 1).unwrap());
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address.parse().unwrap(), 9)));
+        let b = b.clone();
+        async move { b.send(request).await.0 }
+    };
+    let window = 300_000;
+    let count = |address: &'static str| server.app.main.count_login_attempt(address, window, NOW);
+    for _ in 0..100 {
+        count("address:192.0.2.1").await.unwrap();
+    }
+    for _ in 0..30 {
+        assert_eq!(log_in("192.0.2.1", "b", "guess").await, 503);
+    }
+    assert_eq!(log_in("192.0.2.2", "b", PASSWORD).await, 200);
+    // A name that is refused does not get the address of its owner refused.
+    for _ in 0..20 {
+        log_in("192.0.2.3", "b", "forgotten").await;
+    }
+    assert_eq!(log_in("192.0.2.3", "b", PASSWORD).await, 503);
+    assert_eq!(count("address:192.0.2.3").await.unwrap().count, 11, "ten guesses and this one");
     server.end().await;
 }
 

@@ -40,10 +40,7 @@ impl Accounts {
         let username = Username::new(username).ok();
         let by_name = format!("name:{}", digest(username.as_ref().map_or("", Username::key)));
         let by_address = address.map(|address| format!("address:{}", network::of(address)));
-        self.count_attempt(&by_name, i64::from(self.limits.attempts), now).await?;
-        if let Some(by_address) = &by_address {
-            self.count_attempt(by_address, i64::from(self.limits.attempts) * ADDRESS_FACTOR, now).await?;
-        }
+        self.count(by_address.as_deref(), ADDRESS_FACTOR, Some(&by_name), now).await?;
         let found = match &username {
             Some(username) => self.main.account_with_password(username.key()).await?,
             None => None,
@@ -131,15 +128,24 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::TryLater`].
     pub async fn slow_down(&self, what: &str, name: Option<&str>, address: Option<IpAddr>) -> Result<()> {
-        let now = self.clock.now_ms();
+        let by_name = name.map(|name| format!("{what} name:{}", digest(name)));
+        let by_address = address.map(|address| format!("{what} address:{}", network::of(address)));
+        self.count(by_address.as_deref(), 1, by_name.as_deref(), self.clock.now_ms()).await
+    }
+
+    /// Counts an attempt for its address, and then for the name. An address that is refused counts for no name, or it could lock everybody
+    /// out; and whoever is refused by the name has not tried anything that says something about the address.
+    async fn count(&self, address: Option<&str>, factor: i64, name: Option<&str>, now: i64) -> Result<()> {
         let limit = i64::from(self.limits.attempts);
-        if let Some(name) = name {
-            self.count_attempt(&format!("{what} name:{}", digest(name)), limit, now).await?;
+        if let Some(address) = address {
+            self.count_attempt(address, limit * factor, now).await?;
         }
-        match address {
-            Some(address) => self.count_attempt(&format!("{what} address:{}", network::of(address)), limit, now).await,
-            None => Ok(()),
+        let Some(name) = name else { return Ok(()) };
+        let counted = self.count_attempt(name, limit, now).await;
+        if let (Err(AccountError::TryLater(_)), Some(address)) = (&counted, address) {
+            self.main.uncount_login_attempt(address).await?;
         }
+        counted
     }
 
     /// Makes a host key valid that another server gave out. Answers whether it was not yet.
