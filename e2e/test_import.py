@@ -100,7 +100,7 @@ def test_hostile_packages_change_nothing(new_device, server, tmp_path):
         path = tmp_path / "bad.colpkg"
         path.write_bytes(content)
         done = server.run("import", "colpkg", str(path), device.account.user, check=False)
-        assert done.returncode == 1 and done.stderr.startswith("error: ") and "panicked" not in done.stderr, (name, done)
+        assert done.returncode == 1 and "\nerror: " in f"\n{done.stderr}" and "panicked" not in done.stderr, (name, done)
         assert device.sync()["did"] == "nothing", name
 
 
