@@ -45,3 +45,19 @@ def test_changes_go_both_ways_after_a_download(new_device, version):
     b.add_note(["from b", ""])
     dump = settle_and_compare(new_device, a, b)
     assert len(dump["notes"]) == 4
+
+
+@pytest.mark.ours("the official server gives every account a collection when it starts")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_account_without_data_that_was_downloaded_takes_what_comes_then(new_device, version):
+    """A collection with a deck but no cards, and an account with nothing: the client leaves the choice."""
+    a = new_device(version)
+    a.add_deck("Soon")
+    assert a.sync()["did"] in ("full_upload", "full_download", "conflict", "full_sync"), "there is something to decide"
+    a.full_download()
+    assert sync(a) == "nothing"
+    a.add_note(["eins", "one"])
+    upload_first(a)
+    b = new_device(version)
+    download_first(b)
+    assert len(b.dump()["notes"]) == 1

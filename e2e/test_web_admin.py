@@ -205,7 +205,7 @@ def test_life_of_a_user(boss, server, new_page, new_device):
     boss.goto(path)
     boss.get_by_role("link", name="Delete…").click()
     says(boss, "4 notes, 4 cards and 2 reviews")
-    says(boss, "1 media files, 5 bytes")
+    says(boss, "1 media file, 5 bytes")
     look(boss, "admin-delete")
     boss.locator("#username").fill(ann.user)
     press(boss, "Delete for good")
