@@ -110,7 +110,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(surfaces.clone())
         .nest("/djs", surfaces)
         .merge(web::routes::routes(&app))
-        .fallback(http::not_found::not_found)
+        .fallback(web::lost::lost)
         // Last, so that they stand before all of the above.
         .layer(axum::middleware::from_fn_with_state(app.clone(), http::hosts::check))
         .layer(axum::middleware::from_fn_with_state(app.clone(), http::track::track))

@@ -21,6 +21,13 @@ pub enum StoreError {
     /// A schema or table is gone, as happens to readers of a generation that has been dropped meanwhile.
     #[error("gone: {0}")]
     Gone(String),
+    /// The database server does not let us in, or not do what we have to: name, password, database or rights are wrong. So it stays until
+    /// somebody changes that.
+    #[error("{0}")]
+    Denied(String),
+    /// The database is there, but is none that we can work with. The text says what to do.
+    #[error("{0}")]
+    Unsuitable(String),
     /// The stored data or the SQL is not what the code expects. Never the caller's fault.
     #[error("internal: {0}")]
     Internal(String),

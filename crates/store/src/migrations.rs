@@ -19,7 +19,7 @@ pub struct Step {
 /// that all of `steps` make. That number is kept beside the steps, for programs that find more steps than they know.
 ///
 /// # Errors
-/// [`StoreError::Internal`] when the tables were made by a version that this one is too old for.
+/// [`StoreError::Unsuitable`] when the tables were made by a version that this one is too old for.
 pub async fn run(db: &Db, part: &str, steps: &[Step], oldest: usize, now_ms: i64) -> Result<usize> {
     db.script("CREATE TABLE IF NOT EXISTS {s}.migrations (part KEY_T NOT NULL, number INTEGER NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (part, number))")
         .await
@@ -49,7 +49,7 @@ pub async fn run(db: &Db, part: &str, steps: &[Step], oldest: usize, now_ms: i64
             );
             return Ok(0);
         }
-        return Err(StoreError::Internal(format!(
+        return Err(StoreError::Unsuitable(format!(
             "the {part} tables are at step {newest}, this version knows {}: run the newer version",
             steps.len()
         )));

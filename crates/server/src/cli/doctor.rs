@@ -63,9 +63,13 @@ impl Printer {
         }
         output::line(&match (problems, warnings) {
             (0, 0) => "\nAll is well.".to_owned(),
-            _ => format!("\n{problems} problems, {warnings} warnings."),
+            _ => format!("\n{}, {}.", counted(*problems, "problem"), counted(*warnings, "warning")),
         });
     }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 impl Report for Printer {

@@ -13,6 +13,7 @@ mod createsuperuser;
 mod database;
 mod doctor;
 mod export;
+mod health;
 mod housekeeping;
 mod import;
 mod migrate;
@@ -68,6 +69,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Check(check::Args),
     Doctor(doctor::Args),
+    Health(health::Args),
     Housekeeping(housekeeping::Args),
     #[command(subcommand)]
     Acme(acme::Command),
@@ -111,7 +113,8 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
     } else {
         logging::start_quietly(&config.log);
     }
-    for warning in &config.warnings {
+    // A health check comes twice a minute.
+    for warning in config.warnings.iter().filter(|_| !matches!(command, Command::Health(_))) {
         tracing::warn!("{warning}");
     }
     let mut runtime = if is_serve { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
@@ -119,6 +122,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
         let done = match command {
             Command::Check(args) => return check::run(config, &args).await,
             Command::Doctor(args) => return doctor::run(&config, args).await,
+            Command::Health(args) => health::run(&config, &args).await,
             Command::Serve(args) => serve::run(config, &args).await,
             Command::Migrate(args) => migrate::run(&config, &args).await,
             Command::User(command) => user::run(&config, command).await,
@@ -145,6 +149,40 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    /// The commands in a help text: those that begin with our name, up to a comment in a column of its own.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let words = |line: &str| {
+            // What stands around it is the shell's: variables, pipes, where output goes.
+            let command = line.split(" | ").find(|part| part.contains("djankiserv "))?;
+            let (_, command) = command.split_once("djankiserv ")?;
+            let command = command.split(" > ").next()?.trim_end_matches(')');
+            let command = command.split("  ").next()?;
+            // Every other part is in quotation marks.
+            let parts = command.split('"').enumerate();
+            let words = parts.flat_map(|(n, part)| if n % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+            Some(std::iter::once("djankiserv").chain(words).map(str::to_owned).collect())
+        };
+        help.lines().filter(|line| line.starts_with("  ")).filter_map(words).collect()
+    }
+
+    #[test]
+    fn the_examples_in_help_texts_are_accepted() {
+        fn check(command: &clap::Command, seen: &mut usize) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for words in examples(&help) {
+                let parsed = Cli::command().try_get_matches_from(&words);
+                let wrong = parsed.err().map(|error| error.to_string());
+                assert_eq!(wrong, None, "the help of `{}`: {}", command.get_name(), words.join(" "));
+                *seen += 1;
+            }
+            command.get_subcommands().filter(|c| c.get_name() != "help").for_each(|c| check(c, seen));
+        }
+        let mut seen = 0;
+        check(&Cli::command(), &mut seen);
+        assert!(seen > 30, "{seen}");
+        assert!(Cli::command().try_get_matches_from(["djankiserv", "user", "add", "--nonsense", "ann"]).is_err());
+    }
 
     #[test]
     fn the_arguments_are_consistent_and_explained() {

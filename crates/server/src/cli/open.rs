@@ -6,7 +6,6 @@ use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
 use crate::media_store::MediaStore;
 use crate::passwords::Passwords;
-use anyhow::Context;
 use std::future::Future;
 use std::time::Duration;
 use store::StoreError;
@@ -103,13 +102,29 @@ async fn connect(
     let new_installation = crate::random::token()?;
     let until = Instant::now() + patience;
     let main = retry(until, "main", || MainDb::open(&main_to, &new_installation, clock.now_ms()));
-    let main = main.await.with_context(|| format!("cannot use the main database {main_to:?}"))?;
+    let main = main.await.map_err(|e| cannot_use("main", &main_to, "MAINDB", &e))?;
     let user = retry(until, "user", || UserDb::open(&user_to, main.installation(), clock.now_ms()));
-    let user = user.await.with_context(|| format!("cannot use the user database {user_to:?}"))?;
+    let user = user.await.map_err(|e| cannot_use("user", &user_to, "USERDB", &e))?;
     let media = MediaStore::of(config)?;
     let files = config.data_root.clone();
     let accounts = Accounts::new(main.clone(), user.clone(), Passwords::new()?, config.login, files, media, clock.clone());
     Ok((main, user, accounts, clock))
+}
+
+/// For whoever set it.
+fn cannot_use(which: &str, to: &ConnectTo, settings: &str, error: &StoreError) -> anyhow::Error {
+    let advice = match error {
+        StoreError::Denied(_) => {
+            format!(
+                "; see that name, password and database are right (DJANKISERV_{settings}_…, docs/databases.md); `djankiserv doctor` looks closer"
+            )
+        }
+        StoreError::Unavailable(_) => {
+            format!("; see that it runs and that DJANKISERV_{settings}_… lead to it; `djankiserv doctor` looks closer")
+        }
+        _ => String::new(),
+    };
+    anyhow::anyhow!("cannot use the {which} database {to:?}: {error}{advice}")
 }
 
 /// Tries again for as long as the database is merely away.

@@ -15,7 +15,8 @@ use crate::http::tls::{self, Served, Tls};
 use crate::metrics;
 use crate::open_files;
 use crate::web::setup;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,7 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
     // First, because a port that is taken is the most frequent mistake, and quickly told.
     let listener = bind(&config).await?;
     let plain = match config.plain_port.filter(|_| config.tls.is_some()) {
-        Some(port) => Some(bind_to(&config.listen_address, port).await?),
+        Some(port) => Some(bind_to(&config.listen_address, port, "DJANKISERV_PLAIN_PORT").await?),
         None => None,
     };
     // Files that are of no use are told before anything is started.
@@ -206,13 +207,24 @@ fn public_port(config: &Config) -> Option<u16> {
 }
 
 async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    bind_to(&config.listen_address, config.listen_port).await
+    bind_to(&config.listen_address, config.listen_port, "DJANKISERV_LISTEN_PORT").await
 }
 
-async fn bind_to(address: &str, port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((address, port)).await.with_context(|| {
-        format!("cannot listen on {address} port {port}; set DJANKISERV_LISTEN_ADDRESS and DJANKISERV_LISTEN_PORT to something else, or find out who does listen there")
-    })
+/// `setting` is where the port comes from.
+async fn bind_to(address: &str, port: u16, setting: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind((address, port)).await;
+    bound.map_err(|error| anyhow!("cannot listen on {address} port {port}: {error}; {}", port_advice(error.kind(), setting)))
+}
+
+fn port_advice(error: ErrorKind, setting: &str) -> String {
+    match error {
+        ErrorKind::PermissionDenied => format!(
+            "ports below 1024 need a right: see the end of djankiserv.service, or `setcap cap_net_bind_service=+ep <this program>`; \
+             or set {setting} to a higher port, behind a proxy"
+        ),
+        ErrorKind::AddrInUse => format!("set {setting} to another port, or find out who listens there (`ss -ltnp`)"),
+        _ => format!("set DJANKISERV_LISTEN_ADDRESS to an address of this machine, or to 0.0.0.0 for all, and {setting} to a free port"),
+    }
 }
 
 /// What a person at the terminal needs to know next. `set_up` is the path of the page that makes the first administrator.
@@ -299,5 +311,13 @@ mod tests {
         assert!(text.contains("      https://anki.example.com/setup/abc/\n") && text.contains("https://a.example:8443/"), "{text}");
         assert!(!text.contains("127.0.0.1"), "{text}");
         Ok(())
+    }
+
+    #[test]
+    fn ports_that_cannot_be_had_come_with_the_right_advice() {
+        let advice = |error| port_advice(error, "DJANKISERV_PLAIN_PORT");
+        assert!(advice(ErrorKind::PermissionDenied).contains("cap_net_bind_service"));
+        assert!(advice(ErrorKind::AddrInUse).contains("set DJANKISERV_PLAIN_PORT to another port"));
+        assert!(advice(ErrorKind::AddrNotAvailable).contains("DJANKISERV_LISTEN_ADDRESS"));
     }
 }

@@ -66,6 +66,11 @@ pub(super) fn read(r: &mut Reader, media: Option<&MediaLocation>) -> Option<Back
     let mut backups = Backups { plan: None, keys };
     if let Some(to) = to {
         match backups.place(&to) {
+            Ok(BackupPlace::Folder(folder)) if folder.is_relative() => {
+                let problem = format!("`{to}` depends on where the server is started: give the whole path, such as /backups/anki");
+                r.refuse(settings::BACKUP_TO, problem);
+                return None;
+            }
             Ok(to) => {
                 let every_ms = i64::try_from(every?).ok()? * 60 * 60 * 1000;
                 backups.plan = Some(BackupPlan { to, every_ms, keep: usize::try_from(keep?).ok()? });

@@ -68,9 +68,43 @@ impl DataRoot {
     ///
     /// Root's is enterable for everybody, without being listable, because the embedded database then runs as another account. Another user's is private.
     ///
+    /// Root does not use a folder that belongs to somebody else: what root leaves there, its owner's server could not open any more.
+    ///
     /// # Errors
-    /// When it cannot be created or written to.
+    /// When it cannot be created or written to, with what to do.
     pub fn create(&self) -> io::Result<()> {
+        self.make().map_err(|error| self.explained(&error))?;
+        let owner = fs::metadata(&self.0)?.uid();
+        if nix::unistd::geteuid().is_root() && owner != 0 {
+            let (name, folder) = (name_of(owner), self.0.display());
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!(
+                    "it belongs to {name}, and this is root: run this as {name} (`sudo djankiserv-ctl …` with the Debian package, else \
+                     `sudo -u {name} djankiserv …`), or `chown root {folder}` if root is to run the server"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// With who may use the folder, who we are, and what to do.
+    fn explained(&self, error: &io::Error) -> io::Error {
+        let me = name_of(nix::unistd::geteuid().as_raw());
+        let folder = self.0.ancestors().find_map(|folder| fs::metadata(folder).ok().map(|metadata| (folder, metadata)));
+        let whose = folder.filter(|_| error.kind() == io::ErrorKind::PermissionDenied).map(|(folder, metadata)| {
+            let what = if folder == self.0 { "it".to_owned() } else { folder.display().to_string() };
+            format!(": {what} belongs to {} (mode {:o}) and this is {me}", name_of(metadata.uid()), metadata.mode() & 0o777)
+        });
+        let text = format!(
+            "{error}{}; run this as its owner, `chown -R {me} {}`, or set DJANKISERV_DATA_ROOT to a folder of your own",
+            whose.unwrap_or_default(),
+            self.0.display()
+        );
+        io::Error::new(error.kind(), text)
+    }
+
+    fn make(&self) -> io::Result<()> {
         let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
         if let Some(parent) = self.0.parent() {
             create_parents(parent)?;
@@ -103,6 +137,11 @@ impl DataRoot {
         }
         Ok(Secret::new(key))
     }
+}
+
+/// An account's name, or its number if it has none.
+fn name_of(uid: u32) -> String {
+    nix::unistd::User::from_uid(uid.into()).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// Creates the folders on the way, with the mode that such folders usually have, as our umask is strict and other accounts must pass.

@@ -285,7 +285,7 @@ fn parse_host(text: &str) -> Host {
 /// Parses the form of address that PostgreSQL's own tools use, and that is usual for MySQL. The error never contains the text, as that may contain a password.
 fn parse_url(text: &str) -> Result<Parts, String> {
     let form = "it must look like postgresql://user:password@host:5432/name or mysql://user:password@host:3306/name, with special characters percent-encoded";
-    let url = url::Url::parse(&with_some_host(text)).map_err(|e| format!("is not a usable address ({e}); {form}"))?;
+    let url = url::Url::parse(&with_some_host(text)).map_err(|_| format!("is not a usable address; {form}"))?;
     let Some(engine) = Engine::from_scheme(url.scheme()) else { return Err(format!("begins with `{}:`; {form}", url.scheme())) };
     let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|t| t.into_owned()).map_err(|_| format!("is not UTF-8; {form}"));
     let some = |text: String| Some(text).filter(|t| !t.is_empty());

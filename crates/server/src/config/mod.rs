@@ -30,6 +30,8 @@ pub use web::{Mail, Web};
 
 use crate::media_store::MediaLocation;
 use source::Reader;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// What the administrator decided, checked and with defaults filled in.
@@ -167,6 +169,7 @@ impl Config {
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
         let secret_files = reader.secret_files();
         let (shown, errors) = reader.finish();
+        let mut warnings = source::warnings(source);
         let config = || {
             Some(Self {
                 listen_address: listen_address?,
@@ -190,14 +193,41 @@ impl Config {
                 logins: logins?,
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
                 secret_files,
-                warnings: source::warnings(source),
+                warnings: Vec::new(),
                 shown,
             })
         };
         match config() {
-            Some(config) if errors.is_empty() => Ok(config),
+            Some(config) if errors.is_empty() => {
+                warnings.extend(config.doubts());
+                Ok(Self { warnings, ..config })
+            }
             _ => Err(ConfigErrors(errors)),
         }
+    }
+
+    /// Settings that can be used, but hardly do what was meant.
+    fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.plain_port.is_some() && self.tls.is_none() {
+            doubts.push("DJANKISERV_PLAIN_PORT is ignored: it belongs to TLS, which is not set up (DJANKISERV_TLS_CERT or DJANKISERV_ACME_DOMAINS); without, DJANKISERV_LISTEN_PORT speaks plain http".to_owned());
+        }
+        let is_loopback = self.listen_address == "localhost" || self.listen_address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if matches!(self.tls, Some(TlsSource::Acme(_))) && is_loopback {
+            doubts.push(format!(
+                "DJANKISERV_ACME_DOMAINS is set, but the server listens on {} only, where no authority reaches it unless something on this machine leads there: set DJANKISERV_LISTEN_ADDRESS to 0.0.0.0",
+                self.listen_address
+            ));
+        }
+        if let Some(BackupPlan { to: BackupPlace::Folder(folder), .. }) = &self.backups.plan
+            && folder.starts_with(self.data_root.path())
+        {
+            doubts.push(format!(
+                "DJANKISERV_BACKUP_TO ({}) is inside the data folder: what destroys one destroys the other; take another disk, or a bucket",
+                folder.display()
+            ));
+        }
+        doubts
     }
 
     /// The configured secret key, or the one in the data folder, which is made if it is not there yet.
@@ -266,7 +296,8 @@ fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
     let Some(key) = reader.secret(settings::SECRET_KEY) else { return Some(None) };
     let text = key.expose();
     let hint = "leave it unset to have one generated, or take the output of `openssl rand -hex 32`";
-    let is_repetitive = text.chars().collect::<std::collections::BTreeSet<_>>().len() < 5;
+    // Of 32 random hexadecimal digits, one in three hundred thousand has so few different ones.
+    let is_repetitive = text.chars().collect::<BTreeSet<_>>().len() < 9 || repeats(text.as_bytes());
     if KNOWN_KEYS.iter().any(|known| text.contains(known)) {
         reader.refuse(settings::SECRET_KEY, format!("is a well-known example, so anybody could forge logins; {hint}"));
     } else if text.len() < data_root::MIN_KEY_BYTES || is_repetitive {
@@ -278,6 +309,11 @@ fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
         return Some(Some(key));
     }
     None
+}
+
+/// Whether it is some shorter text again and again.
+fn repeats(text: &[u8]) -> bool {
+    (1..=text.len() / 2).any(|period| text.iter().zip(text.iter().skip(period)).all(|(a, b)| a == b))
 }
 
 /// The outer None is an error, the inner one means a folder.
@@ -360,6 +396,7 @@ mod tests {
         let to = ("BACKUP_TO", "s3://bucket/backups");
         assert!(load(&[to]).expect_err("keys are missing").to_string().contains("DJANKISERV_BACKUP_ACCESS_KEY"));
         assert!(load(&[("BACKUP_TO", "/backups"), ("BACKUP_EVERY_HOURS", "0")]).is_err());
+        assert!(load(&[("BACKUP_TO", "backups")]).expect_err("a relative folder").to_string().contains("give the whole path"));
         let own = load(&[to, ("BACKUP_ACCESS_KEY", "id"), ("BACKUP_SECRET_KEY", "x")]).expect("keys are there");
         assert_eq!(own.backups.plan.expect("a plan").to.to_string(), "s3://bucket/backups");
         let media = [to, ("MEDIA_URL", "s3://media"), ("MEDIA_ACCESS_KEY", "id"), ("MEDIA_SECRET_KEY", "x")];
@@ -416,13 +453,15 @@ mod tests {
 
     #[test]
     fn secret_keys() {
-        let long = "0123456789abcdef0123456789abcdef";
+        let long = "70e4b1c29d3f8a56e1b07c4d92fa8365";
         let cases = [
             (long, true),
             ("short", false),
             ("a_relly_secret_key", false),
             ("a_very_secretive_key_a_very_secretive_key", false),
             ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+            ("changeme-changeme-changeme-changeme-changeme", false),
+            ("0123456789abcdef0123456789abcdef", false),
         ];
         for (key, usable) in cases {
             let result = load(&[("SECRET_KEY", key)]);
@@ -435,6 +474,22 @@ mod tests {
                 Err(errors) => assert!(!errors.to_string().contains(key), "{errors}"),
             }
         }
+    }
+
+    #[test]
+    fn what_hardly_does_what_was_meant_is_told() {
+        let acme = [("ACME_DOMAINS", "anki.example.com"), ("ACME_AGREE_TERMS", "true")];
+        for (pairs, part) in [
+            (&[("PLAIN_PORT", "80")][..], "DJANKISERV_PLAIN_PORT is ignored"),
+            (&acme[..], "listens on 127.0.0.1 only"),
+            (&[("DATA_ROOT", "/data"), ("BACKUP_TO", "/data/backups")][..], "inside the data folder"),
+        ] {
+            let warnings = load(pairs).expect("usable").warnings;
+            assert!(warnings.len() == 1 && warnings[0].contains(part), "{warnings:?}");
+        }
+        let fine =
+            [&acme[..], &[("PLAIN_PORT", "80"), ("LISTEN_ADDRESS", "::"), ("BACKUP_TO", "/backups"), ("DATA_ROOT", "/data")]].concat();
+        assert_eq!(load(&fine).expect("usable").warnings, Vec::<String>::new());
     }
 
     #[test]

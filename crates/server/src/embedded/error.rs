@@ -50,8 +50,9 @@ pub enum EmbeddedError {
     Command { command: &'static str, status: String, output: String },
     #[error("the embedded PostgreSQL does not start ({why}). Its last words, from {}:\n{last_words}", log.display())]
     DoesNotStart { why: String, log: PathBuf, last_words: String },
-    #[error("{what} {}: {source}", path.display())]
-    Io { what: &'static str, path: PathBuf, source: io::Error },
+    // Not named `source`, as it would then be told twice: here, and by whoever prints the causes.
+    #[error("{what} {}: {why}", path.display())]
+    Io { what: &'static str, path: PathBuf, why: io::Error },
 }
 
 /// The oldest PostgreSQL that we use.
@@ -67,6 +68,6 @@ pub(super) trait At<T> {
 
 impl<T> At<T> for io::Result<T> {
     fn at(self, what: &'static str, path: impl Into<PathBuf>) -> Result<T, EmbeddedError> {
-        self.map_err(|source| EmbeddedError::Io { what, path: path.into(), source })
+        self.map_err(|why| EmbeddedError::Io { what, path: path.into(), why })
     }
 }

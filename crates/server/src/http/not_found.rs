@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode, Uri};
 
 /// 404, with a hint in the log when it looks like a sync client with a wrong base address.
-pub async fn not_found(method: Method, uri: Uri) -> (StatusCode, &'static str) {
+pub fn not_found(method: &Method, uri: &Uri) -> (StatusCode, &'static str) {
     let path = uri.path();
     let hint = if path.contains("/sync/sync/") || path.contains("/sync/msync/") || path.contains("/msync/msync/") {
         Some("the address in the client has a /sync/ too many: clients from 2.1.57 on want the base address")

@@ -32,6 +32,11 @@ pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -
     if let Some(error) = answer.extensions_mut().remove::<WebError>() {
         answer = explain(&error, &site, is_read.then_some(here.as_str()));
     }
+    guarded(answer)
+}
+
+/// The same answer, with what browsers must not do with it.
+pub fn guarded(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -49,7 +54,7 @@ pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 /// The page, or the redirect, that says why something was not done. `here` is the page that was asked for, to come back to.
-fn explain(error: &WebError, site: &Site, here: Option<&str>) -> Response {
+pub fn explain(error: &WebError, site: &Site, here: Option<&str>) -> Response {
     let go = |path: &str| Redirect::to(&site.link(path)).into_response();
     let (status, title, message) = match error {
         WebError::SignIn => return go(&super::next::with_next("/login/", here)),

@@ -18,6 +18,7 @@ pub mod home;
 pub mod join;
 pub mod layout;
 pub mod login;
+pub mod lost;
 pub mod new_account;
 pub mod next;
 pub mod oidc;

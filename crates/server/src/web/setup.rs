@@ -57,7 +57,9 @@ pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Pos
 async fn link(visit: &Visit, secret: &str) -> WebResult<OneTimeLink> {
     let link = visit.app.links.find(LinkKind::SetUp, secret).await?.ok_or(WebError::NotFound)?;
     if visit.app.accounts.any().await? {
-        return Err(WebError::forbidden("This server has been set up already. If you are its administrator, log in."));
+        return Err(WebError::forbidden(
+            "This server has been set up already. If you are its administrator, log in. If it has no administrator: `djankiserv createsuperuser` makes one.",
+        ));
     }
     Ok(link)
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod check;
 mod embedded;
+mod health;
 mod support;
 mod usage;
 mod users;

@@ -43,7 +43,30 @@ fn an_unreachable_database_is_told_with_its_place() {
     let text = String::from_utf8(run.stderr).unwrap();
     assert_eq!(run.status.code(), Some(1), "{text}");
     assert!(text.contains("cannot use the main database") && text.contains("127.0.0.1"), "{text}");
+    assert!(text.contains("PostgreSQL me@127.0.0.1:1/anki") && text.contains("djankiserv doctor"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_told_once_with_what_to_do() {
+    let folder = Folder::new("foreign");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let list = |root: &std::path::Path| -> crate::support::Finished {
+        folder.command(&["user", "list"]).env("DJANKISERV_DATA_ROOT", root).output().unwrap().into()
+    };
+    let told = list(&file.join("below"));
+    assert_eq!((told.code, told.stderr.matches("Not a directory").count()), (Some(1), 1), "{told:?}");
+    told.expect_failure(1, "set DJANKISERV_DATA_ROOT to a folder of your own");
+    if !nix::unistd::geteuid().is_root() {
+        return list(std::path::Path::new("/usr")).expect_failure(1, "belongs to root (mode 755)");
+    }
+    let of_another = folder.path().join("another");
+    std::fs::create_dir(&of_another).unwrap();
+    std::os::unix::fs::chown(&of_another, Some(65534), None).unwrap();
+    list(&of_another).expect_failure(1, "it belongs to nobody, and this is root: run this as nobody");
+    let left = std::fs::read_dir(&of_another).unwrap().count();
+    assert_eq!(left, 0, "nothing has been left there");
 }
 
 #[test]
@@ -52,5 +75,6 @@ fn a_taken_port_is_told_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     folder.run(&["serve", "--listen-port", &port]).expect_failure(1, &format!("cannot listen on 127.0.0.1 port {port}"));
+    folder.run(&["serve", "--listen-port", &port]).expect_failure(1, "set DJANKISERV_LISTEN_PORT to another port");
     assert!(!folder.path().join("postgres").exists(), "nothing has been started");
 }

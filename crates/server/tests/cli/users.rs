@@ -5,7 +5,8 @@ use crate::support::Folder;
 #[test]
 fn a_users_life() {
     let folder = Folder::new("users");
-    folder.run_with_password(&["user", "add", "Ann@Example.com", "--email", "ann@example.com"], "pw\n");
+    let made = folder.run_with_password(&["user", "add", "Ann@Example.com", "--email", "ann@example.com"], "pw\n").stdout;
+    assert!(made.contains("no administrator") && made.contains("createsuperuser"), "{made}");
     folder.run_with_password(&["createsuperuser", "--username", "Ümit 日本"], "pw");
 
     let list = folder.run(&["user", "list", "--json"]).expect_success().stdout;
@@ -33,7 +34,8 @@ fn a_users_life() {
     folder.run(&["user", "delete", "anna", "--yes"]).expect_success();
     folder.run(&["user", "delete", "anna", "--yes"]).expect_failure(1, "there is no user");
     // The name is free again.
-    folder.run_with_password(&["user", "add", "ANNA"], "pw");
+    let made = folder.run_with_password(&["user", "add", "ANNA"], "pw").stdout;
+    assert!(!made.contains("administrator"), "{made}");
 }
 
 #[test]

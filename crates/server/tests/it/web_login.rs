@@ -41,6 +41,27 @@ async fn in_and_out() {
     server.end().await;
 }
 
+/// People get a page; what is no browser gets a bare 404, as clients expect it.
+#[tokio::test]
+async fn addresses_that_lead_nowhere() {
+    let (server, _) = server_with_ann().await;
+    let ask = |method: &str, path: &str, accept: &str| {
+        let request = Request::builder().method(method).uri(path).header("accept", accept).body(Body::empty()).unwrap();
+        crate::api::raw(&server, request)
+    };
+    let page = ask("GET", "/acount/", "text/html,application/xhtml+xml,*/*;q=0.8").await;
+    let text = String::from_utf8_lossy(&page.bytes).into_owned();
+    assert_eq!((page.status, page.header("x-frame-options")), (404, "DENY"), "{text}");
+    assert!(text.contains("There is no such page") && text.contains("<link rel=\"stylesheet\""), "{text}");
+    for (method, path, accept) in
+        [("GET", "/acount/", "*/*"), ("POST", "/sync/sync/meta", "text/html"), ("GET", "/msync/sync/begin", "*/*")]
+    {
+        let plain = ask(method, path, accept).await;
+        assert_eq!((plain.status, &plain.bytes[..]), (404, &b"404"[..]), "{method} {path}");
+    }
+    server.end().await;
+}
+
 /// Nothing tells whether a user exists, has another password, or is disabled.
 #[tokio::test]
 async fn refusals_look_the_same() {

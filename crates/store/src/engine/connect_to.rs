@@ -38,8 +38,18 @@ impl Host {
     }
 }
 
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) if address.contains(':') => write!(f, "[{address}]"),
+            Self::Tcp(name) => f.write_str(name),
+            Self::Socket(path) => path.display().fmt(f),
+        }
+    }
+}
+
 impl std::fmt::Debug for ConnectTo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}@{:?}:{}/{}", self.engine, self.user, self.host, self.port, self.database)
+        write!(f, "{} {}@{}:{}/{}", self.engine, self.user, self.host, self.port, self.database)
     }
 }

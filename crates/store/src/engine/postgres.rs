@@ -9,7 +9,7 @@ use super::value::{escape_text, unescape_text};
 use super::{ConnectTo, Value};
 use crate::error::{Result, StoreError};
 use bytes::{Bytes, BytesMut};
-use connect::{Way, advised};
+use connect::{Way, connecting};
 use deadpool_postgres::{Hook, HookError, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime};
 use futures_util::future::join_all;
 use futures_util::{SinkExt, Stream, StreamExt, pin_mut};
@@ -77,7 +77,13 @@ impl Pool {
             .build()
             .map_err(|e| StoreError::Internal(format!("connection pool: {e}")))?;
         let pool = Self { inner, takes: Arc::default() };
-        match pool.get().await.map_err(|e| advised(e, to))?.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
+        let first = pool.object().await.map_err(|e| match e {
+            deadpool_postgres::PoolError::Backend(e) => connecting(&e, to),
+            e => pool_error(e),
+        })?;
+        let first = Connection { client: first };
+        first.need_unicode().await?;
+        match first.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
             // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
             Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
             Err(e) => return Err(e),
@@ -86,12 +92,11 @@ impl Pool {
     }
 
     pub(super) async fn get(&self) -> Result<Connection> {
-        let client = self.takes.count(self.inner.get()).await.map_err(|e| match e {
-            deadpool_postgres::PoolError::Timeout(_) => StoreError::Busy("no database connection became free in time".into()),
-            deadpool_postgres::PoolError::Backend(e) => StoreError::Unavailable(describe(&e)),
-            e => StoreError::Unavailable(e.to_string()),
-        })?;
-        Ok(Connection { client })
+        Ok(Connection { client: self.object().await.map_err(pool_error)? })
+    }
+
+    async fn object(&self) -> std::result::Result<Object, deadpool_postgres::PoolError> {
+        self.takes.count(self.inner.get()).await
     }
 
     pub(super) async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
@@ -174,7 +179,29 @@ impl Pool {
     }
 }
 
+/// While the server runs, also a password that has become wrong may be right again later.
+fn pool_error(error: deadpool_postgres::PoolError) -> StoreError {
+    match error {
+        deadpool_postgres::PoolError::Timeout(_) => StoreError::Busy("no database connection became free in time".into()),
+        deadpool_postgres::PoolError::Backend(e) => StoreError::Unavailable(describe(&e)),
+        e => StoreError::Unavailable(e.to_string()),
+    }
+}
+
 impl Connection {
+    /// Text comes in all scripts.
+    async fn need_unicode(&self) -> Result<()> {
+        let row = self.client.query_one("SHOW server_encoding", &[]).await.map_err(error)?;
+        let encoding: String = row.try_get(0).map_err(error)?;
+        if encoding == "UTF8" {
+            return Ok(());
+        }
+        Err(StoreError::Unsuitable(format!(
+            "the database is in {encoding}, which cannot hold every note: make a new one with ENCODING 'UTF8' TEMPLATE template0 \
+             (docs/databases.md)"
+        )))
+    }
+
     pub(super) async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
         query(&self.client, sql, params).await
     }
@@ -624,6 +651,7 @@ fn error(error: tokio_postgres::Error) -> StoreError {
             StoreError::AlreadyExists(text)
         }
         SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => StoreError::Gone(text),
+        SqlState::INSUFFICIENT_PRIVILEGE => StoreError::Denied(text),
         // Classes: 08 connection, 53 resources such as connections and disk, 57 operator intervention, 58 system (I/O),
         // 25006 read-only server during a fail-over.
         ref code if ["08", "53", "57", "58"].contains(&&code.code()[..2]) || *code == SqlState::READ_ONLY_SQL_TRANSACTION => {

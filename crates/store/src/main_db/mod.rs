@@ -55,7 +55,7 @@ impl MainDb {
     /// and must begin with hexadecimal digits, as names of schemas are made from it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server cannot be reached, [`StoreError::Internal`] when the tables are of a newer version.
+    /// [`StoreError::Unavailable`] when the server cannot be reached, [`StoreError::Unsuitable`] when the tables are of a newer version.
     pub async fn open(to: &ConnectTo, new_installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
         crate::migrations::run(&db, "main", migrations::STEPS, migrations::OLDEST, now_ms).await?;

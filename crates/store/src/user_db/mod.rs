@@ -54,7 +54,7 @@ impl UserDb {
     /// Connects, brings the shared tables up to date, and makes sure that both databases belong together.
     ///
     /// # Errors
-    /// [`StoreError::Internal`] when this database belongs to another installation than `installation`, the id in the main database.
+    /// [`StoreError::Unsuitable`] when this database belongs to another installation than `installation`, the id in the main database.
     pub async fn open(to: &ConnectTo, installation: &str, now_ms: i64) -> Result<Self> {
         let db = Db::connect(to).await?;
         crate::migrations::run(&db, "user", migrations::STEPS, migrations::OLDEST, now_ms).await?;
@@ -66,7 +66,7 @@ impl UserDb {
         let row = db.query_opt("SELECT installation FROM {s}.user_installation WHERE id = 1", vec![]).await?;
         let found = row.map(|row| row.text(0)).transpose()?.unwrap_or_default();
         if found != installation {
-            return Err(StoreError::Internal(format!(
+            return Err(StoreError::Unsuitable(format!(
                 "the user database belongs to installation {found}, the main database to {installation}: \
                  two installations have been mixed up; check the MAINDB and USERDB settings"
             )));

@@ -1,7 +1,7 @@
-use crate::support::{by_engine, db, fresh, user_db};
+use crate::support::{admin, by_engine, db, engine, fresh, user_db};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use store::engine::{Db, Kind, RowEncoder, Table, Value};
+use store::engine::{ConnectTo, Db, Engine, Kind, RowEncoder, Table, Value};
 use store::user_db::UserDb;
 use store::{StoreError, params};
 
@@ -170,4 +170,27 @@ async fn processes_may_migrate_at_the_same_time_and_installations_are_not_mixed_
     opened.into_iter().for_each(|opened| drop(opened.unwrap()));
     let other = UserDb::open(&to, "ffffffffffffffff", 1).await;
     assert!(other.is_err_and(|e| e.to_string().contains("two installations")));
+}
+
+/// What no waiting mends is told from what may pass.
+#[tokio::test]
+async fn databases_that_cannot_be_used_say_why() {
+    let to = fresh().await;
+    let nobody = ConnectTo { user: "djs_nobody".into(), password: Some("wrong".into()), ..to.clone() };
+    let elsewhere = ConnectTo { database: "djs_nowhere".into(), ..to.clone() };
+    for (to, part) in [(nobody, "djs_nobody"), (elsewhere, "djs_nowhere")] {
+        match Db::connect(&to).await.map(drop) {
+            Err(StoreError::Denied(text)) => assert!(text.contains(part), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    if engine() == Engine::Postgres {
+        let name = format!("{}_latin", to.database);
+        let make = format!("CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+        admin().await.script(&make).await.unwrap();
+        match Db::connect(&ConnectTo { database: name, ..to }).await.map(drop) {
+            Err(StoreError::Unsuitable(text)) => assert!(text.contains("LATIN1") && text.contains("ENCODING 'UTF8'"), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -25,7 +25,7 @@ async fn said(to: &ConnectTo) -> Option<(Level, String, String)> {
 async fn refusal(to: &ConnectTo) -> String {
     match Db::connect(to).await {
         Ok(_) => panic!("{:?} is not refused", to.encryption),
-        Err(StoreError::Unavailable(text) | StoreError::Internal(text)) => text,
+        Err(StoreError::Unavailable(text) | StoreError::Denied(text) | StoreError::Internal(text)) => text,
         Err(error) => panic!("{error}"),
     }
 }

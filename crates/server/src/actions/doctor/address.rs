@@ -146,10 +146,14 @@ async fn visit(url: &str, options: &Options, say: &mut Vec<Observation>) -> Visi
     let answer = place.ask(health, options, PATIENCE, say).await?;
     expect_ok(&answer)?;
     say.push(Observation::good("health", "the server answers, without a redirect"));
-    let through = passes_through(&place, options, say).await?;
-    say.extend(through);
     let sync = place.request(Method::POST, "sync/meta", Body::empty())?;
     let answer = place.ask(sync, options, PATIENCE, say).await?;
+    // The port that leads browsers to https has the same health, and reads no body to its end.
+    if answer.status() == StatusCode::UPGRADE_REQUIRED {
+        return Err(plain_http());
+    }
+    let through = passes_through(&place, options, say).await?;
+    say.extend(through);
     say.push(match answer.status() {
         // The answer to a key that nobody has.
         StatusCode::FORBIDDEN => Observation::good("sync", "the sync protocol answers"),
@@ -172,6 +176,7 @@ fn expect_ok(answer: &Response<Bytes>) -> Visit<()> {
     match status {
         StatusCode::OK if answer.body().starts_with(b"It's great") => Ok(()),
         StatusCode::OK => Err(problem("health", "something answers, but it is not djankiserv", "see where the proxy leads")),
+        StatusCode::UPGRADE_REQUIRED => Err(plain_http()),
         StatusCode::MISDIRECTED_REQUEST => {
             Err(problem("allowed_hosts", "the server does not answer under this name", "add the name to DJANKISERV_ALLOWED_HOSTS"))
         }
@@ -182,6 +187,10 @@ fn expect_ok(answer: &Response<Bytes>) -> Visit<()> {
         )),
         _ => Err(problem("health", format!("/health answers {status}"), "see where the proxy leads, and that it keeps the path")),
     }
+}
+
+fn plain_http() -> Observation {
+    problem("tls", "this address is plain http, and the server takes syncs by https only (426)", "give clients the https:// address")
 }
 
 fn stripped(header: &str, of: &str) -> Observation {

@@ -72,8 +72,10 @@ fn in_gib(bytes: u64) -> String {
 
 fn permissions(root: &Path, metadata: &fs::Metadata) -> Observation {
     let mode = metadata.mode() & 0o777;
-    // Root's may be entered, as the embedded database then runs as another account; it may not be read.
-    if mode & 0o066 != 0 {
+    // Root's may be entered, as the embedded database then runs as another account; it may not be read. Our own group is that of the
+    // account alone, as packages make it, or of the pod, to which Kubernetes gives the volume.
+    let theirs = if metadata.gid() == nix::unistd::getegid().as_raw() { 0o006 } else { 0o066 };
+    if mode & theirs != 0 {
         let found = format!("other users of this machine can read the data folder (mode {mode:o})");
         return Observation::new("permissions", Level::Warning, found, format!("chmod go-rw {}", root.display()));
     }

@@ -22,7 +22,7 @@ use store::django::{OldCollections, OldMain, OldUser};
 /// devices go on with a normal sync once they have the new address. An import that was cut off can be run again.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  djankiserv import djankiserv --maindb postgresql://djankiserv@db/djankiserv --data-root /opt/djankiserv --dry-run"
+    after_help = "Example:\n  djankiserv import djankiserv --maindb postgresql://djankiserv@db/djankiserv --old-data-root /opt/djankiserv --dry-run"
 )]
 pub struct Args {
     /// Its main database, as `postgresql://` or `mysql://` address. With a password in it, better give it by the environment

@@ -44,6 +44,9 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
         Some(file) => read_users(file)?,
         None => HashMap::new(),
     };
+    if !args.folder.is_dir() {
+        bail!("there is no folder {}", args.folder.display());
+    }
     let (users, mut failed) = (sync_server::users(&args.folder)?, 0);
     for user in &users {
         if let Err(error) = one(app, &args, user, passwords.get(user)).await {

@@ -9,7 +9,8 @@ use crate::config::Config;
 
 /// Make a user
 ///
-/// Asks twice for the password. Usernames may be e-mail addresses and may use any script; upper and lower case are the same.
+/// Asks twice for the password. Any will do: the rules of the web pages (8 characters, not easily guessed) do not hold here. Usernames may be
+/// e-mail addresses and may use any script; upper and lower case are the same. For an administrator, use `createsuperuser`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  djankiserv user add ann\n  djankiserv user add ann@example.com --password-file ann.txt\n  \
     pass show anki | djankiserv user add ann --password-stdin")]
@@ -27,7 +28,14 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
     let password = args.password.get()?;
     let new = NewUser { username, email: args.email, password, is_staff: false, is_superuser: false };
-    let account = Open::run(config, async |open| Ok(open.accounts.create(new, super::ACTOR).await?)).await?;
+    let made = async |open: &Open| {
+        let account = open.accounts.create(new, super::ACTOR).await?;
+        Ok((account, open.accounts.list().await?.iter().any(|account| account.is_superuser)))
+    };
+    let (account, has_administrator) = Open::run(config, made).await?;
     output::line(&format!("Made the user {}.", account.username));
+    if !has_administrator {
+        output::line("There is no administrator for the web pages yet: `djankiserv createsuperuser` makes one.");
+    }
     Ok(())
 }

@@ -9,7 +9,8 @@ use std::io::{BufRead, IsTerminal, Write};
 
 /// Delete a user with all data
 ///
-/// Removes the account, the collection, its kept older versions, and all media. There is no way back except a dump of the database.
+/// Removes the account, the collection, its kept older versions, and all media. There is no way back except a backup
+/// (`djankiserv restore PLACE --user ann`).
 /// To merely keep somebody out, use `user disable`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  djankiserv user delete ann\n  djankiserv user delete ann --yes")]
@@ -39,7 +40,9 @@ fn confirm(username: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask whether {username} shall really be deleted; use --yes");
     }
-    output::line(&format!("This deletes {username} with collection, kept older versions and media. There is no way back."));
+    output::line(&format!(
+        "This deletes {username} with collection, kept older versions and media. Only a backup brings them back (`djankiserv restore PLACE --user {username}`)."
+    ));
     output::text("Type the username to go on: ");
     std::io::stdout().flush()?;
     let mut line = String::new();

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod files;
+pub mod unchecked;
 mod validity;
 
 pub use challenges::Challenges;

@@ -115,6 +115,9 @@ async fn notes_of_the_typed_api() {
     assert_eq!(send(&server, "DELETE", &path, &auth, None).await.status, 204);
     problem(&send(&server, "DELETE", &path, &auth, None).await, 404, "not_found", "");
     problem(&send(&server, "PUT", &path, &auth, None).await, 405, "wrong_method", "");
+    for path in ["/api/v2/nothing", "/api/v2/notes/1/nothing/more"] {
+        problem(&send(&server, "POST", path, "", None).await, 404, "not_found", "");
+    }
     let (findings, _) = server.check(false).await;
     assert!(findings.is_empty(), "{findings:?}");
     server.end().await;

@@ -1,6 +1,6 @@
 //! How to reach a MySQL or MariaDB, encrypted or not.
 
-use super::error::connecting;
+use super::error::{connecting, is_denied};
 use crate::engine::tls::{Encryption, TlsMode, with_advice};
 use crate::engine::{ConnectTo, Host};
 use crate::error::{Result, StoreError};
@@ -34,6 +34,7 @@ pub(super) async fn connect(to: &ConnectTo) -> Result<(Conn, Opts)> {
             return Ok((conn, plain));
         }
     }
+    let is_denied = is_denied(&error);
     let text = match &error {
         Error::Driver(DriverError::NoClientSslFlagFromServer) => "the server does not support TLS".to_owned(),
         _ => match connecting(error) {
@@ -41,10 +42,11 @@ pub(super) async fn connect(to: &ConnectTo) -> Result<(Conn, Opts)> {
             other => return Err(other),
         },
     };
-    Err(StoreError::Unavailable(match to.host {
+    let text = match to.host {
         Host::Tcp(_) => with_advice(text, &encryption),
         Host::Socket(_) => text,
-    }))
+    };
+    Err(if is_denied { StoreError::Denied(text) } else { StoreError::Unavailable(text) })
 }
 
 fn options(to: &ConnectTo, ssl: Option<SslOpts>) -> Opts {

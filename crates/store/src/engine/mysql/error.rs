@@ -25,6 +25,10 @@ const UNAVAILABLE: &[u16] = &[
     1040, 1203, 1226, 1927, 1152, 1158, 1159, 1160, 1161, 4031, 1129, 1130, 3118, 4151, 1135, 1037, 1038, 1041, 1021, 1114, 1206, 1637,
     1004, 1005, 1006, 1009, 1010, 1016, 1017, 1023, 1024, 1025, 1026, 1030, 1878, 1053, 1290, 1792, 1836, 1180, 1047, 3168, 3169,
 ];
+/// Nobody of that name and password, also where the socket tells who it is; no right to the database, to do that to a table or a column.
+const DENIED: &[u16] = &[1045, 1698, 1044, 1142, 1143];
+/// There is no such database.
+const NO_DATABASE: u16 = 1049;
 /// Below this, numbers are those of MySQL's layer above the operating system: a file could not be made, read, written, …
 const OF_THE_SYSTEM: u16 = 120;
 /// A packet, or the result of a function, above `max_allowed_packet`.
@@ -62,6 +66,11 @@ pub(super) fn connecting(error: Error) -> StoreError {
     })
 }
 
+/// Whether an error of connecting stays until somebody changes account, rights or settings.
+pub(super) fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if DENIED.contains(&server.code) || server.code == NO_DATABASE)
+}
+
 /// Whether the server does not let us use `LOAD DATA LOCAL`.
 pub(super) fn is_local_forbidden(error: &Error) -> bool {
     matches!(error, Error::Server(server) if LOCAL_FORBIDDEN.contains(&server.code))
@@ -76,6 +85,7 @@ fn server_error(server: &ServerError) -> StoreError {
         _ if is_in(TOO_SLOW) => StoreError::Busy(text),
         _ if is_in(EXISTS) => StoreError::AlreadyExists(text),
         _ if is_in(GONE) => StoreError::Gone(text),
+        _ if is_in(DENIED) => StoreError::Denied(text),
         _ if is_in(PACKET_TOO_LARGE) => packet_too_large(&text),
         code if code < OF_THE_SYSTEM || is_in(UNAVAILABLE) => StoreError::Unavailable(text),
         _ => StoreError::Internal(text),
@@ -117,6 +127,7 @@ mod tests {
         assert!(matches!(server(1146, "Table 'a.b' doesn't exist"), StoreError::Gone(_)));
         assert!(matches!(server(1040, "Too many connections"), StoreError::Unavailable(_)));
         assert!(matches!(server(3, "Error writing file './ddl_recovery.log' (Errcode: 28)"), StoreError::Unavailable(_)));
+        assert!(matches!(server(1044, "Access denied"), StoreError::Denied(_)));
         assert!(matches!(server(1054, "Unknown column"), StoreError::Internal(_)));
         assert!(server(1153, "Got a packet").to_string().contains("max_allowed_packet"));
     }

@@ -248,11 +248,11 @@ impl Server {
         let oldest = oldest(is_mariadb);
         if conn.server_version() < oldest {
             let (name, (major, minor, patch)) = (if is_mariadb { "MariaDB" } else { "MySQL" }, oldest);
-            return Err(StoreError::Internal(format!("the server is {name} {version}; {major}.{minor}.{patch} or later is needed")));
+            return Err(StoreError::Unsuitable(format!("the server is {name} {version}; {major}.{minor}.{patch} or later is needed")));
         }
         let format: Option<(String, String)> = conn.query_first("SHOW VARIABLES LIKE 'binlog_format'").await.map_err(error)?;
         if has_binlog != "0" && format.is_some_and(|(_, format)| format.eq_ignore_ascii_case("STATEMENT")) {
-            return Err(StoreError::Internal(
+            return Err(StoreError::Unsuitable(
                 "the server logs statements (binlog_format = STATEMENT), which does not go together with READ COMMITTED: set it to ROW"
                     .into(),
             ));

@@ -7,6 +7,7 @@ use crate::error::{Result, StoreError};
 use deadpool_postgres::{Manager, ManagerConfig};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -67,15 +68,21 @@ impl Way {
 /// A connection outside of a pool.
 pub(super) async fn connect(to: &ConnectTo) -> Result<Single> {
     let connected = Way::to(to).await?.connect().await;
-    connected.map_err(|e| advised(StoreError::Unavailable(describe(&e)), to))
+    connected.map_err(|e| connecting(&e, to))
 }
 
-/// The same error, with what to set if it is about encryption.
-pub(super) fn advised(error: StoreError, to: &ConnectTo) -> StoreError {
-    match error {
-        StoreError::Unavailable(text) if matches!(to.host, Host::Tcp(_)) => StoreError::Unavailable(with_advice(text, &to.encryption)),
-        error => error,
-    }
+/// Sorts an error of the first connection, with what to set if it is about encryption.
+pub(super) fn connecting(error: &Error, to: &ConnectTo) -> StoreError {
+    let text = describe(error);
+    let text = match to.host {
+        Host::Tcp(_) => with_advice(text, &to.encryption),
+        Host::Socket(_) => text,
+    };
+    // Class 28: who we are; 3D: no such database.
+    let is_denied = error
+        .code()
+        .is_some_and(|code| ["28", "3D"].iter().any(|class| code.code().starts_with(class)) || *code == SqlState::INSUFFICIENT_PRIVILEGE);
+    if is_denied { StoreError::Denied(text) } else { StoreError::Unavailable(text) }
 }
 
 fn effective(to: &ConnectTo) -> Encryption {
