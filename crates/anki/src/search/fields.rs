@@ -7,7 +7,7 @@ use super::context::NotetypeNames;
 use super::error::Fault;
 use super::filter::{Check, Filter, Narrow, NarrowColumn, View, What};
 use super::pattern::{Like, contains_any_case, longest_literal, to_regex};
-use super::resolve::{Resolver, build_regex};
+use super::resolve::Resolver;
 use super::term::{FieldMode, TextMode};
 use super::view::without_accents;
 use crate::text::FIELD_SEPARATOR;
@@ -56,7 +56,7 @@ pub(super) fn regex(resolver: &Resolver<'_>, pattern: &str, at: usize, is_withou
     let view = View { without_accents: is_without_accents, without_clozes: false };
     let pattern = resolver.note_text(pattern);
     let pattern = if is_without_accents { without_accents(&pattern).into_owned() } else { pattern };
-    let regex = build_regex(&format!("(?i){pattern}"), at)?;
+    let regex = resolver.regex(&format!("(?i){pattern}"), at)?;
     let has_excluded = context.notetypes.iter().any(|notetype| notetype.fields.iter().any(|field| field.excluded));
     let what = if has_excluded {
         let of = context.notetypes.iter().map(|notetype| {
@@ -80,7 +80,7 @@ pub(super) fn field(resolver: &Resolver<'_>, name: &str, pattern: &str, how: Fie
             FieldMode::Regex => format!("(?i){pattern}"),
             _ => format!("(?is)^{}$", to_regex(&pattern, ".")),
         };
-        let what = What::AnyFieldRegex(build_regex(&regex, at)?);
+        let what = What::AnyFieldRegex(resolver.regex(&regex, at)?);
         return Ok(Filter::Check(Box::new(Check { what, narrow: Narrow::default() })));
     }
     let fits = resolver.name_matcher(&name, at)?;
@@ -94,7 +94,7 @@ pub(super) fn field(resolver: &Resolver<'_>, name: &str, pattern: &str, how: Fie
     if how == FieldMode::Regex {
         let indexes = |named: &[bool]| (0..named.len()).filter(|index| named[*index]).collect();
         let of = notetypes.iter().map(|(notetype, named)| (notetype.id, indexes(named))).collect();
-        let what = What::FieldRegex { of, regex: build_regex(&format!("(?i){pattern}"), at)?, view: View::default() };
+        let what = What::FieldRegex { of, regex: resolver.regex(&format!("(?i){pattern}"), at)?, view: View::default() };
         return Ok(Filter::Check(Box::new(Check { what, narrow: Narrow { notetypes: ids, ..Narrow::default() } })));
     }
     let view = View { without_accents: how == FieldMode::WithoutAccents, without_clozes: false };

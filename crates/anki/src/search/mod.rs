@@ -10,6 +10,7 @@ mod escape;
 mod fields;
 mod filter;
 mod keyword;
+mod linear;
 mod parse;
 mod pattern;
 mod property;

@@ -3,11 +3,15 @@
 //! Clients compare note text as SQLite's LIKE does, in which only A to Z have two cases; names and tags by regular expressions, in which
 //! all letters have.
 
+use super::linear;
 use std::fmt::Write as _;
+
+/// How many times its length a text may cost before it is looked at in another way.
+const PATIENCE: usize = 8;
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     /// In lower case, if it is a letter from A to Z.
     Char(char),
     AnyChar,
@@ -55,17 +59,25 @@ impl Like {
 
     /// Whether a text is like this.
     pub fn matches(&self, text: &str) -> bool {
+        // What follows is fast for what people look for. What it costs is the product of both lengths at worst, and then not this way.
+        self.matches_within(text, text.len().saturating_mul(PATIENCE).saturating_add(1000))
+            .unwrap_or_else(|| linear::matches(&self.0, text))
+    }
+
+    /// None when it takes more steps than these.
+    fn matches_within(&self, text: &str, mut steps: usize) -> Option<bool> {
         let pieces = &self.0;
         let (mut piece, mut rest) = (0, text);
         // Where to go on if what follows the last `*` does not fit here.
         let mut retry: Option<(usize, &str)> = None;
         loop {
+            steps = steps.checked_sub(1)?;
             let mut chars = rest.chars();
             match (pieces.get(piece), chars.next()) {
                 (Some(Piece::AnyText), _) => {
                     piece += 1;
                     if piece == pieces.len() {
-                        return true;
+                        return Some(true);
                     }
                     retry = Some((piece, rest));
                     continue;
@@ -80,13 +92,13 @@ impl Like {
                     rest = chars.as_str();
                     continue;
                 }
-                (None, None) => return true,
+                (None, None) => return Some(true),
                 _ => {}
             }
-            let Some((after, from)) = retry else { return false };
+            let Some((after, from)) = retry else { return Some(false) };
             let mut chars = from.chars();
             if chars.next().is_none() {
-                return false;
+                return Some(false);
             }
             rest = chars.as_str();
             piece = after;
@@ -212,8 +224,41 @@ mod tests {
             ("*", "", true),
         ] {
             assert_eq!(Like::new(pattern).matches(text), fits, "{pattern} {text}");
+            assert_eq!(linear::matches(&Like::new(pattern).0, text), fits, "{pattern} {text}");
         }
         assert_eq!(Like::new("a*b_%!\\*").to_sql('!'), "a%b_!%!!*");
+    }
+
+    #[test]
+    fn both_ways_agree() {
+        // All patterns of up to five pieces, and all texts of up to four letters.
+        let words = |letters: &[char], most: u32| -> Vec<String> {
+            let (mut all, mut last) = (vec![String::new()], vec![String::new()]);
+            for _ in 0..most {
+                last = last.iter().flat_map(|word| letters.iter().map(move |letter| format!("{word}{letter}"))).collect();
+                all.extend(last.iter().cloned());
+            }
+            all
+        };
+        let texts = words(&['a', 'B', 'ä'], 4);
+        for pattern in words(&['A', 'b', '_', '*'], 5) {
+            let like = Like::new(&pattern);
+            for text in &texts {
+                assert_eq!(like.matches_within(text, 10_000), Some(linear::matches(&like.0, text)), "{pattern} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_long() {
+        let text = "a".repeat(400_000);
+        for pattern in ["a".repeat(8000) + "b", "_".repeat(3999) + &"a".repeat(4000) + "b", "a_".repeat(4000) + "b"] {
+            let like = Like::new(&pattern).anywhere();
+            // It would take some 3,200,000,000 steps.
+            assert_eq!(like.matches_within(&text, 9 * text.len()), None);
+            assert!(!like.matches(&text));
+            assert!(like.matches(&format!("{text}b")));
+        }
     }
 
     #[test]

@@ -11,21 +11,27 @@ use super::term::{Button, FieldMode, Node, State, Template, Term};
 use crate::names::{self, to_native_deck_name};
 use crate::text::{self, normalize_nfc};
 use regex::{Regex, RegexBuilder};
+use std::cell::Cell;
 
 const DAY: i64 = 86_400;
 /// What a regular expression may take in memory.
-const REGEX_SIZE: usize = 4 << 20;
+const REGEX_SIZE: usize = 1 << 20;
+/// How many may take as much in one search, and what the others may. Nobody types hundreds, but for tags, which are small.
+const LARGE_REGEXES: usize = 16;
+const SMALL_REGEX_SIZE: usize = 128 << 10;
 
 /// Looks up what a search names. `text` is the search itself.
 ///
 /// # Errors
 /// When a regular expression in it is none, or too large.
 pub fn resolve(node: &Node, context: &Context, text: &str) -> Result<Filter, SearchError> {
-    Resolver { context }.node(node).map_err(|fault| fault.in_text(&with_spaces(text)))
+    Resolver { context, regexes: Cell::new(0) }.node(node).map_err(|fault| fault.in_text(&with_spaces(text)))
 }
 
 pub(super) struct Resolver<'a> {
     pub context: &'a Context,
+    /// How many there are so far.
+    regexes: Cell<usize>,
 }
 
 impl Resolver<'_> {
@@ -58,7 +64,7 @@ impl Resolver<'_> {
             }
             Term::Template(Template::Number(number)) => Filter::Row(RowFilter::TemplateNumber((*number).into())),
             Term::Template(Template::Name(pattern)) => self.template(&normalize_nfc(pattern), at)?,
-            Term::Tag { pattern, how } => tag(&normalize_nfc(pattern), *how, at)?,
+            Term::Tag { pattern, how } => self.tag(&normalize_nfc(pattern), *how, at)?,
             Term::State(state) => Filter::Row(self.state(*state)),
             Term::Flag(flag) => Filter::Row(RowFilter::Flag((*flag).into())),
             Term::NoteIds(ids) => Filter::Row(RowFilter::NoteIds(ids.clone())),
@@ -92,7 +98,7 @@ impl Resolver<'_> {
         } else {
             to_native_deck_name(&names::normalize_deck_name(&to_regex(&normalize_nfc(pattern), ".")))
         };
-        let regex = build_regex(&format!("(?i)^{name}($|\u{1f})"), at)?;
+        let regex = self.regex(&format!("(?i)^{name}($|\u{1f})"), at)?;
         Ok(self.in_decks(|deck| regex.is_match(&to_native_deck_name(&deck.name))))
     }
 
@@ -116,9 +122,49 @@ impl Resolver<'_> {
 
     pub(super) fn name_matcher(&self, pattern: &str, at: usize) -> Result<NameMatcher, Fault> {
         Ok(if has_wildcards(pattern) {
-            NameMatcher::Regex(build_regex(&format!("(?i)^{}$", to_regex(pattern, ".")), at)?)
+            NameMatcher::Regex(self.regex(&format!("(?i)^{}$", to_regex(pattern, ".")), at)?)
         } else {
             NameMatcher::Literal(literal(pattern))
+        })
+    }
+
+    fn tag(&self, pattern: &str, how: FieldMode, at: usize) -> Result<Filter, Fault> {
+        let view = View { without_accents: how == FieldMode::WithoutAccents, ..View::default() };
+        if how == FieldMode::Regex {
+            let regex = self.regex(&format!("(?i){pattern}"), at)?;
+            return Ok(Filter::Check(Box::new(Check { what: What::Tags { regex, each: true, view }, narrow: Narrow::default() })));
+        }
+        Ok(match pattern {
+            "none" => Filter::Row(RowFilter::WithoutTags),
+            "*" => Filter::True,
+            pattern if pattern.contains(' ') => Filter::False,
+            pattern => {
+                let seen = view.of(pattern);
+                let regex = self.regex(&format!("(?i).* {}(::| ).*", to_regex(&seen, r"\S")), at)?;
+                let literal = longest_literal(pattern);
+                let narrow = if view.without_accents || literal.is_empty() {
+                    Narrow::default()
+                } else {
+                    Narrow { like: Some((NarrowColumn::Tags, contains_any_case(&literal))), ..Narrow::default() }
+                };
+                Filter::Check(Box::new(Check { what: What::Tags { regex, each: false, view }, narrow }))
+            }
+        })
+    }
+
+    /// A regular expression of this search.
+    pub(super) fn regex(&self, pattern: &str, at: usize) -> Result<Regex, Fault> {
+        let before = self.regexes.get();
+        self.regexes.set(before + 1);
+        let most = if before < LARGE_REGEXES { REGEX_SIZE } else { SMALL_REGEX_SIZE };
+        RegexBuilder::new(pattern).size_limit(most).dfa_size_limit(most).build().or_else(|error| match error {
+            regex::Error::CompiledTooBig(_) => Fault::new(at, "this regular expression takes too much memory"),
+            error => {
+                // The last line says what is wrong, the ones before it show where.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                Fault::new(at, format!("this is no regular expression: {reason}"))
+            }
         })
     }
 
@@ -163,38 +209,30 @@ impl NameMatcher {
     }
 }
 
-fn tag(pattern: &str, how: FieldMode, at: usize) -> Result<Filter, Fault> {
-    let view = View { without_accents: how == FieldMode::WithoutAccents, ..View::default() };
-    if how == FieldMode::Regex {
-        let regex = build_regex(&format!("(?i){pattern}"), at)?;
-        return Ok(Filter::Check(Box::new(Check { what: What::Tags { regex, each: true, view }, narrow: Narrow::default() })));
-    }
-    Ok(match pattern {
-        "none" => Filter::Row(RowFilter::WithoutTags),
-        "*" => Filter::True,
-        pattern if pattern.contains(' ') => Filter::False,
-        pattern => {
-            let seen = view.of(pattern);
-            let regex = build_regex(&format!("(?i).* {}(::| ).*", to_regex(&seen, r"\S")), at)?;
-            let literal = longest_literal(pattern);
-            let narrow = if view.without_accents || literal.is_empty() {
-                Narrow::default()
-            } else {
-                Narrow { like: Some((NarrowColumn::Tags, contains_any_case(&literal))), ..Narrow::default() }
-            };
-            Filter::Check(Box::new(Check { what: What::Tags { regex, each: false, view }, narrow }))
-        }
-    })
-}
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::search::{DayRules, parse};
 
-pub(super) fn build_regex(pattern: &str, at: usize) -> Result<Regex, Fault> {
-    RegexBuilder::new(pattern).size_limit(REGEX_SIZE).build().or_else(|error| match error {
-        regex::Error::CompiledTooBig(_) => Fault::new(at, "this regular expression takes too much memory"),
-        error => {
-            // The last line says what is wrong, the ones before it show where.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            Fault::new(at, format!("this is no regular expression: {reason}"))
-        }
-    })
+    #[test]
+    fn few_regular_expressions_are_large() {
+        let rules = DayRules { created: 0, rollover: None, creation_offset: None, local_offset: None, scheduler: 2 };
+        let context = Context {
+            decks: vec![],
+            presets: vec![],
+            notetypes: vec![],
+            current_deck: 1,
+            timing: rules.at(0),
+            learn_ahead: 0,
+            normalize: true,
+            ignore_accents: false,
+        };
+        let found = |text: &str| resolve(&parse(text).unwrap(), &context, text).map_err(|error| error.message);
+        let too_large = "this regular expression takes too much memory";
+        assert!(found(&[r"re:\w{8}"; 16].join(" ")).is_ok());
+        assert_eq!(found(&[r"re:\w{8}"; 17].join(" ")).unwrap_err(), too_large);
+        assert_eq!(found(r"re:\w{1000}").unwrap_err(), too_large);
+        assert!(found(&["tag:some*", r"w:word", "re:a.*b"].repeat(166).join(" ")).is_ok());
+    }
 }

@@ -4,11 +4,12 @@
 
 mod order;
 mod sql;
+mod turn;
 
 pub use order::Order;
 
 use crate::engine::{Row, Tx, Value};
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::params;
 use anki::search::{Candidate, Filter, RowFilter, Timing};
 use futures_util::StreamExt;
@@ -56,11 +57,13 @@ const GLANCE: usize = 2_000;
 /// The most time of one statement, and of one search.
 const STATEMENT_MS: u32 = 10_000;
 const SEARCH: Duration = Duration::from_secs(20);
+/// Rows that are judged before others have their turn, if so many have come in.
+const ROWS_AT_ONCE: usize = 64;
 
 /// Answers a page of a search.
 ///
 /// # Errors
-/// [`StoreError::Busy`] when it takes too long.
+/// [`crate::error::StoreError::Busy`] when it takes too long.
 pub async fn page(tx: &Tx, schema: &str, filter: &Filter, timing: &Timing, wanted: Wanted) -> Result<Page> {
     tx.limit_time(STATEMENT_MS).await?;
     let limit = wanted.limit;
@@ -137,22 +140,29 @@ impl<'a> Scan<'a> {
         loop {
             piece = if limit > FEW { i64::MAX } else { piece.min(LARGEST_PIECE) };
             let statement = self.statement(position, descending, piece, is_glance);
-            let mut rows = pin!(self.tx.stream(&statement.text.replace("{c}", self.schema), statement.params).await?);
+            let rows = self.tx.stream(&statement.text.replace("{c}", self.schema), statement.params).await?;
+            let mut rows = pin!(rows.ready_chunks(ROWS_AT_ONCE));
             let (mut count, mut has_ended) = (0, false);
             // All of a piece is read even if the page is full before: the connection is used again.
-            while let Some(row) = rows.next().await {
-                let row = row?;
-                count += 1;
-                if has_ended {
-                    continue;
-                }
-                let (id, card) = (row.int(0)?, row.int(1)?);
-                position = Some((id, Some(card)));
-                if last_found == Some(id) || !self.passes(&row)? {
-                    continue;
-                }
-                last_found = Some(id);
-                has_ended = found(id, self.key(&row)?).is_break();
+            while let Some(rows) = rows.next().await {
+                let judge = || -> Result<()> {
+                    for row in rows {
+                        let row = row?;
+                        count += 1;
+                        if has_ended {
+                            continue;
+                        }
+                        let (id, card) = (row.int(0)?, row.int(1)?);
+                        position = Some((id, Some(card)));
+                        if last_found == Some(id) || !self.passes(&row)? {
+                            continue;
+                        }
+                        last_found = Some(id);
+                        has_ended = found(id, self.key(&row)?).is_break();
+                    }
+                    Ok(())
+                };
+                if self.is_exact { judge()? } else { turn::judge(self.ends, judge).await? }
             }
             if has_ended || (count < piece && !is_glance) {
                 return Ok(());
@@ -162,17 +172,20 @@ impl<'a> Scan<'a> {
                 is_glance = false;
                 continue;
             }
-            if Instant::now() > self.ends {
-                return Err(StoreError::Busy("a search took too long".into()));
-            }
+            self.check_time()?;
             piece = piece.saturating_mul(4);
         }
+    }
+
+    fn check_time(&self) -> Result<()> {
+        if Instant::now() > self.ends { Err(turn::too_long()) } else { Ok(()) }
     }
 
     fn passes(&self, row: &Row) -> Result<bool> {
         if self.is_exact {
             return Ok(true);
         }
+        self.check_time()?;
         let mut candidate = Candidate::default();
         if self.notes {
             candidate.notetype = row.int(4)?;
