@@ -2,6 +2,7 @@
 
 use crate::actions::accounts::Accounts;
 use crate::actions::one_time_links::OneTimeLinks;
+use crate::actions::turns::Turns;
 use crate::actions::web_sessions::WebSessions;
 use crate::api;
 use crate::api::state::ApiState;
@@ -12,7 +13,6 @@ use crate::media_store::MediaStore;
 use crate::sync;
 use crate::sync::download_cache::DownloadCache;
 use crate::sync::strangers::Strangers;
-use crate::sync::turns::Turns;
 use crate::web;
 use axum::Router;
 use axum::routing::get;
@@ -45,7 +45,7 @@ pub struct App {
     pub answer_import_after: Duration,
     /// Imports and exports of whole collections use several connections and a lot of CPU, so only some run at a time.
     pub transfers: Arc<Semaphore>,
-    /// Requests of one account at the same time.
+    /// Requests of one account's devices at the same time.
     pub turns: Arc<Turns>,
     /// Large requests of which it is not known yet whose they are.
     pub strangers: Strangers,
@@ -101,7 +101,7 @@ fn most_transfers(config: &Config) -> usize {
 
 /// All routes. The old djankiserv served below `/djs`, so everything is there too.
 pub fn router(app: Arc<App>) -> Router {
-    let surfaces = Router::new().merge(sync::routes::routes()).merge(api::dapi::routes::original()).merge(api::ankiconnect::routes());
+    let surfaces = Router::new().merge(sync::routes::routes()).merge(api::original()).merge(api::ankiconnect::routes());
     Router::new()
         .route("/health", get(http::health::alive))
         .route("/health/ready", get(http::health::ready))

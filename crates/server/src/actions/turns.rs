@@ -1,6 +1,5 @@
 //! How many requests of one account, or of whoever else, are served at the same time, so that nobody can take the server from the others.
 
-use super::error::{SyncError, SyncResult};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a request waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many requests of the account are being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} requests of this account are being served already")]
+pub struct TooMany(pub usize);
 
 /// Turns by account, or by another key. Only of this process: it is the process's memory and processor that are shared out.
 pub struct Turns<K: Eq + Hash = i64> {
@@ -33,13 +37,13 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// 503 when that takes too long.
-    pub async fn take(self: &Arc<Self>, key: K) -> SyncResult<Turn<K>> {
+    /// [`TooMany`] when that takes too long.
+    pub async fn take(self: &Arc<Self>, key: K) -> Result<Turn<K>, TooMany> {
         let semaphore = self.semaphore(key.clone());
         let mut turn = Turn { permit: None, key, turns: self.clone() };
         match tokio::time::timeout(PATIENCE, semaphore.acquire_owned()).await {
             Ok(Ok(permit)) => turn.permit = Some(permit),
-            _ => return Err(SyncError::unavailable(format!("{} requests of this account are being served already", self.at_once))),
+            _ => return Err(TooMany(self.at_once)),
         }
         Ok(turn)
     }
@@ -70,7 +74,7 @@ mod tests {
     async fn accounts_have_turns_of_their_own() {
         let turns = Turns::new(2);
         let (one, _two) = (turns.take(1).await.unwrap(), turns.take(1).await.unwrap());
-        assert_eq!(turns.take(1).await.err().unwrap().status, 503);
+        assert_eq!(turns.take(1).await.err(), Some(TooMany(2)));
         let other = turns.take(2).await.unwrap();
         let (third, ()) = tokio::join!(turns.take(1), async { drop(one) });
         assert!(third.is_ok(), "waited until one was over");

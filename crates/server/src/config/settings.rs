@@ -131,7 +131,7 @@ settings! {
     API_REQUESTS_PER_MINUTE = "API_REQUESTS_PER_MINUTE", default "1200", values "0–1000000":
         "Requests to /api/v2/ that one token, or one account without a token, may send; 0 for any number. Counted by each process.";
     ACCOUNT_REQUESTS = "ACCOUNT_REQUESTS", default "16", values "1–1000":
-        "How many requests of one account a process serves at the same time; further ones wait a moment and are then told to come back later. A device makes one or two at a time.";
+        "How many requests of one account's devices a process serves at the same time, and of its programs a quarter as many; further ones wait a moment and are then told to come back later. A device makes one or two at a time.";
     DB_CONNECTIONS = "DB_CONNECTIONS", default "20", values "2–1000":
         "The most connections that one process opens to a database.";
     LOGIN_ATTEMPTS = "LOGIN_ATTEMPTS", default "10", values "1–1000000":

@@ -1,5 +1,6 @@
 //! How a sync request is refused. Clients look at the status only, and act on it: see the README of this folder.
 
+use crate::actions::turns::TooMany;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::StoreError;
@@ -67,6 +68,12 @@ impl SyncError {
     /// 500: our fault.
     pub fn internal(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason)
+    }
+}
+
+impl From<TooMany> for SyncError {
+    fn from(error: TooMany) -> Self {
+        Self::unavailable(error.to_string())
     }
 }
 

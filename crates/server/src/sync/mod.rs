@@ -26,5 +26,4 @@ mod spool;
 mod staging;
 mod start;
 pub mod strangers;
-pub mod turns;
 mod upload;

@@ -6,7 +6,7 @@
 
 use super::error::{SyncError, SyncResult};
 use super::spool::{self, Compression, Spooled};
-use super::turns::{Turn, Turns};
+use crate::actions::turns::{Turn, Turns};
 use crate::network;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -96,7 +96,7 @@ impl Strangers {
 
     async fn place(&self, address: Option<IpAddr>) -> SyncResult<Place> {
         let full = |_| SyncError::unavailable("too many large requests of unknown senders at the same time");
-        let network = self.networks.take(address.map(network::of).unwrap_or_default()).await.map_err(full)?;
+        let network = self.networks.take(address.map(network::of).unwrap_or_default()).await.map_err(|error| full(error.into()))?;
         match tokio::time::timeout(PATIENCE, self.all.clone().acquire_owned()).await {
             Ok(Ok(all)) => Ok(Place { bytes: 0, held: self.held.clone(), _all: all, _network: network }),
             _ => Err(full(SyncError::unavailable(""))),

@@ -1,9 +1,10 @@
 //! The addresses: `/ankiconnect`, and `/ankiconnect/<token>` for tools that take an address only.
 
 use super::super::auth::{self, Caller};
+use super::super::bodies::{self, BodyError, Held, Sender};
 use super::actions;
 use super::context::Context;
-use super::envelope::{self, BANNER, VERSION};
+use super::envelope::{self, BANNER, Outside, VERSION};
 use super::failed::{Failed, NO_KEY, said};
 use super::misc;
 use super::origin::Origin;
@@ -16,26 +17,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 /// A media file of some 50 MiB in base64, and what is around it.
 const LONGEST: usize = 72 << 20;
-/// Up to here anybody may send. The key can stand at the end of a request, so it is in memory before we know whose it is.
-const SHORT: usize = 1 << 20;
-/// Longer ones at the same time.
-static LONG_ONES: Semaphore = Semaphore::const_new(3);
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A sender that says nothing for so long is gone.
-const IDLE: Duration = Duration::from_secs(30);
-/// And nobody takes longer than this, or few could keep all others from sending anything large.
-const WHOLE: Duration = Duration::from_secs(180);
+/// Without a key, some ask whether they may ask at all.
+const LONGEST_WITHOUT_KEY: usize = 16 << 10;
 
 /// All addresses, to be mounted below `/djs` too.
 pub fn routes() -> Router<Arc<App>> {
@@ -76,16 +65,22 @@ fn preflight(headers: &HeaderMap) -> Response {
 async fn work(app: &Arc<App>, key: Option<String>, origin: &Origin, peer: Option<IpAddr>, head: &Parts, body: Body) -> Response {
     // Whom the address or the header names; a page that is not allowed learns nothing about either.
     let outer = if origin.is_allowed { outer_caller(app, key.as_deref(), peer, head).await } else { Ok(None) };
-    let late = (StatusCode::REQUEST_TIMEOUT, said("the request took too long to send"));
-    let body = match timeout(WHOLE, read(body)).await.unwrap_or(Err(late)) {
+    let sender = if matches!(outer, Ok(Some(_))) { Sender::Known } else { Sender::Unknown };
+    let (bodies, held) = (&app.api.bodies, Held::default());
+    // The key can stand at the end of a request, so all of it is in memory before we know whose it is. Only then it is parsed.
+    let body = match bodies.read(body, LONGEST, sender, &held).await {
         Ok(body) => body,
-        Err((status, failed)) => return (status, axum::Json(envelope::reply(VERSION, Err(failed)))).into_response(),
+        Err(error) => return refused(error),
     };
-    let asked = envelope::parse(&body);
-    if let Ok(asked) = &asked
-        && asked.action == "requestPermission"
-    {
-        return json(&envelope::reply(asked.version, Ok(misc::permission(origin.is_allowed))));
+    let outside = match bodies::on_a_thread(body.clone(), envelope::outside).await {
+        Ok(outside) => outside,
+        Err(error) => return refused(error),
+    };
+    if outside.as_ref().is_ok_and(|outside| outside.action == "requestPermission") && body.len() <= LONGEST_WITHOUT_KEY {
+        return match envelope::parse(&body) {
+            Ok(asked) => json(&envelope::reply(asked.version, Ok(misc::permission(origin.is_allowed)))),
+            Err(failed) => json(&envelope::reply(VERSION, Err(failed))),
+        };
     }
     if !origin.is_allowed {
         tracing::info!(origin = origin.given, "AnkiConnect: refused a page of an origin that is not in DJANKISERV_ANKICONNECT_ORIGINS");
@@ -94,25 +89,33 @@ async fn work(app: &Arc<App>, key: Option<String>, origin: &Origin, peer: Option
     if body.is_empty() {
         return ([(header::CONTENT_TYPE, "application/json")], BANNER).into_response();
     }
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(failed) => return json(&envelope::reply(VERSION, Err(failed))),
-    };
-    let version = asked.version;
-    let caller = match (outer, &asked.key) {
-        (Err(failed), _) => Err(failed),
+    let caller = match (outer, outside) {
+        (_, Err(failed)) | (Err(failed), _) => Err(failed),
         (Ok(Some(caller)), _) => Ok(caller),
-        (Ok(None), Some(key)) => auth::bearer(app, key).await.map_err(Failed::from),
-        (Ok(None), None) => Err(said(NO_KEY)),
+        (Ok(None), Ok(Outside { key: Some(key), .. })) => auth::bearer(app, &key).await.map_err(Failed::from),
+        (Ok(None), Ok(_)) => Err(said(NO_KEY)),
     };
     let caller = match caller {
         Ok(caller) => caller,
-        Err(failed) => return json(&envelope::reply(version, Err(failed))),
+        Err(failed) => return json(&envelope::reply(VERSION, Err(failed))),
     };
     if let Err(seconds) = app.api.rate.take(&caller.counted_as) {
         let failed = said(format!("too many requests; try again in {seconds} seconds"));
-        return (StatusCode::TOO_MANY_REQUESTS, axum::Json(envelope::reply(version, Err(failed)))).into_response();
+        return (StatusCode::TOO_MANY_REQUESTS, axum::Json(envelope::reply(VERSION, Err(failed)))).into_response();
     }
+    let _turn = match app.api.turns.take(caller.account.id).await {
+        Ok(turn) => turn,
+        Err(error) => {
+            let failed = said(format!("{error}; try again"));
+            return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(envelope::reply(VERSION, Err(failed)))).into_response();
+        }
+    };
+    let asked = match bodies.parse(body, &held, envelope::parse).await {
+        Ok(Ok(asked)) => asked,
+        Ok(Err(failed)) => return json(&envelope::reply(VERSION, Err(failed))),
+        Err(error) => return refused(error),
+    };
+    let version = asked.version;
     let action = asked.action.clone();
     let allows_one_way_sync = head.uri.query().is_some_and(|query| query.split('&').any(|part| part == "allow_one_way_sync=true"));
     let outcome = actions::run(&Context { app, caller: &caller, allows_one_way_sync }, asked).await;
@@ -134,29 +137,14 @@ async fn outer_caller(app: &App, key: Option<&str>, peer: Option<IpAddr>, head: 
     Ok(None)
 }
 
-async fn read(mut body: Body) -> Result<Bytes, (StatusCode, Failed)> {
-    let mut bytes = BytesMut::new();
-    let mut _permit = None;
-    loop {
-        let frame = match timeout(IDLE, body.frame()).await {
-            Ok(None) => return Ok(bytes.freeze()),
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) | Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, said("the request was not sent to its end"))),
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > LONGEST {
-            return Err((StatusCode::PAYLOAD_TOO_LARGE, said("a request can have at most 72 MiB")));
-        }
-        if bytes.len() + data.len() > SHORT && _permit.is_none() {
-            _permit = match timeout(PATIENCE, LONG_ONES.acquire()).await {
-                Ok(Ok(permit)) => Some(permit),
-                _ => {
-                    return Err((StatusCode::SERVICE_UNAVAILABLE, said("the server has too many large requests at the moment; try again")));
-                }
-            };
-        }
-        bytes.extend_from_slice(&data);
-    }
+fn refused(error: BodyError) -> Response {
+    let status = match error {
+        BodyError::TooLarge(_) | BodyError::TooManyValues => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::Broken | BodyError::Late => StatusCode::REQUEST_TIMEOUT,
+        BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        BodyError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, axum::Json(envelope::reply(VERSION, Err(said(error.to_string()))))).into_response()
 }
 
 fn json(value: &Value) -> Response {

@@ -38,7 +38,7 @@ impl Refusal {
         Self { allow: Some(allow), ..refusal }
     }
 
-    fn unavailable(detail: impl Into<String>) -> Self {
+    pub fn unavailable(detail: impl Into<String>) -> Self {
         Self { retry_after: Some(10), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 }

@@ -5,6 +5,7 @@ use super::objects::{Objects, objects, tags};
 use super::{input, notes, tokens};
 use crate::actions::api_tokens::Scope;
 use crate::api::auth;
+use crate::api::bodies::Held;
 use crate::app::App;
 use crate::http::peer::Peer;
 use axum::Router;
@@ -95,7 +96,7 @@ async fn work(app: &Arc<App>, endpoint: Endpoint, peer: Peer, request: Request<B
     };
     if matches!(endpoint, Endpoint::Token | Endpoint::Refresh) {
         check_method()?;
-        let input = input::read(&head.headers, body, true).await?;
+        let input = input::read_login(app, &head.headers, body).await?;
         let tokens = match endpoint {
             Endpoint::Token => tokens::obtain(app, &input, peer.0).await?,
             _ => tokens::refresh(app, &input).await?,
@@ -109,8 +110,10 @@ async fn work(app: &Arc<App>, endpoint: Endpoint, peer: Peer, request: Request<B
         return Err(Refusal::new(StatusCode::FORBIDDEN, "You do not have permission to perform this action."));
     }
     let account = caller.account.id;
+    let _turn = app.api.turns.take(account).await.map_err(|e| Refusal::unavailable(e.to_string()))?;
     let json_only = matches!(endpoint, Endpoint::AddNotes | Endpoint::Notes | Endpoint::DeleteNotes);
-    let input = if json_only { input::read(&head.headers, body, false).await? } else { serde_json::Map::new() };
+    let held = Held::default();
+    let input = if json_only { input::read(app, &head.headers, body, &held).await? } else { serde_json::Map::new() };
     Ok(match endpoint {
         Endpoint::AddNotes => axum::Json(notes::add(app, &caller.account, &input).await?).into_response(),
         Endpoint::DeleteNotes => axum::Json(notes::delete(app, account, &input).await?).into_response(),

@@ -95,7 +95,7 @@ pub async fn get(api: Api, Path(name): Path<String>, headers: HeaderMap) -> Answ
 pub async fn put(api: Api, Path(name): Path<String>, request: Request) -> Answer<Json<MediaView>> {
     api.needs(Scope::Media)?;
     media_files::checked_name(&name)?;
-    let bytes = request::read(request, media_files::LARGEST).await?;
+    let bytes = request::read(&api.app, request, media_files::LARGEST).await?;
     let file = media_files::put(&api.app, &api.caller.account, Wanted::Exactly(&name), bytes).await?;
     Ok(Json(view(&file)))
 }

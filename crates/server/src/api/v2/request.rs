@@ -3,14 +3,15 @@
 use super::problem::{Answer, Problem};
 use crate::actions::api_tokens::Scope;
 use crate::actions::edit_collection::{self, Change};
+use crate::actions::turns::{TooMany, Turn};
 use crate::api::auth::{self, Caller};
+use crate::api::bodies::{BodyError, Held, Sender};
 use crate::app::App;
 use crate::http::peer::Peer;
 use axum::body::Bytes;
 use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub struct Api {
     pub caller: Caller,
     /// Where the request comes from.
     pub address: Option<IpAddr>,
+    /// The room that its body takes, until it is answered.
+    _held: Held,
+    _turn: Turn,
 }
 
 impl FromRequestParts<Arc<App>> for Api {
@@ -39,7 +43,10 @@ impl FromRequestParts<Arc<App>> for Api {
         if let Err(seconds) = app.api.rate.take(&caller.counted_as) {
             return Err(Problem::too_many(seconds, format!("at most {} requests a minute", app.config.limits.api_requests)));
         }
-        Ok(Self { app: app.clone(), caller, address: peer.0 })
+        let turn = app.api.turns.take(caller.account.id).await?;
+        let held = Held::default();
+        parts.extensions.insert(held.clone());
+        Ok(Self { app: app.clone(), caller, address: peer.0, _held: held, _turn: turn })
     }
 }
 
@@ -79,30 +86,35 @@ impl Api {
 /// A JSON body.
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         let is_json = essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json");
         if !is_json {
             return Err(Problem::media_type("send JSON, with `Content-Type: application/json`"));
         }
-        let bytes = read(request, LONGEST_BODY).await?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let inner = error.into_inner();
-            if inner.is_data() {
-                Problem::invalid(if path == "." { String::new() } else { path }, inner.to_string())
-            } else {
-                Problem::malformed(inner.to_string())
-            }
-        })?;
-        reader.end().map_err(|error| Problem::malformed(error.to_string()))?;
-        Ok(Self(value))
+        let held = held(&request);
+        let bytes = read(app, request, LONGEST_BODY).await?;
+        app.api.bodies.parse(bytes, &held, parse).await?.map(Self)
     }
+}
+
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Answer<T> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() {
+            Problem::invalid(if path == "." { String::new() } else { path }, inner.to_string())
+        } else {
+            Problem::malformed(inner.to_string())
+        }
+    })?;
+    reader.end().map_err(|error| Problem::malformed(error.to_string()))?;
+    Ok(value)
 }
 
 /// Parts of the address. What cannot be one, such as an id that is no number, is not there.
@@ -134,12 +146,32 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
     }
 }
 
-/// The whole of a body.
-pub async fn read(request: Request, limit: usize) -> Answer<Bytes> {
-    match Limited::new(request.into_body(), limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large(format!("at most {limit} bytes"))),
-        Err(_) => Err(Problem::timed_out("the connection broke")),
+/// The whole of a body. Who sends it was found out before.
+pub async fn read(app: &App, request: Request, limit: usize) -> Answer<Bytes> {
+    let held = held(&request);
+    Ok(app.api.bodies.read(request.into_body(), limit, Sender::Known, &held).await?)
+}
+
+/// The room of a request, which [`Api`] keeps until it is answered.
+fn held(request: &Request) -> Held {
+    request.extensions().get::<Held>().cloned().unwrap_or_default()
+}
+
+impl From<TooMany> for Problem {
+    fn from(error: TooMany) -> Self {
+        Self::unavailable("busy", error.to_string())
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BodyError::TooLarge(_) | BodyError::TooManyValues => Self::too_large(detail),
+            BodyError::Broken | BodyError::Late => Self::timed_out(detail),
+            BodyError::Busy => Self::unavailable("busy", detail),
+            BodyError::Internal => Self::internal(detail),
+        }
     }
 }
 

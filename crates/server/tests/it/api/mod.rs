@@ -1,8 +1,10 @@
 //! The API as programs use it: requests and answers, word for word.
 
 mod ankiconnect;
+mod bodies;
 mod dapi;
 mod logins;
+mod searches;
 mod v2;
 
 use crate::support::{PASSWORD, TestServer};
