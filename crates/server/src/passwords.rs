@@ -72,13 +72,12 @@ impl Passwords {
     pub async fn verify(&self, password: String, stored: Option<String>) -> Result<Verdict, PasswordError> {
         let decoy = self.decoy.clone();
         self.in_turn(move || {
-            let exists = stored.is_some();
-            let verdict = verify_now(password.as_bytes(), stored.as_deref().unwrap_or(&decoy));
-            if verdict == Verdict::Wrong && stored.as_ref().is_some_and(|stored| stored.starts_with(ANKISYNCD)) {
+            let verdict = stored.as_deref().map_or(Verdict::Wrong, |stored| verify_now(password.as_bytes(), stored));
+            if verdict == Verdict::Wrong && !stored.as_deref().is_some_and(takes_time) {
                 // In the same time as for all others.
                 verify_now(password.as_bytes(), &decoy);
             }
-            Ok(if exists { verdict } else { Verdict::Wrong })
+            Ok(verdict)
         })
         .await
     }
@@ -124,6 +123,17 @@ fn verify_now(password: &[u8], stored: &str) -> Verdict {
     }
     let today = stored.starts_with("$argon2id$v=19$") && argon2::Params::try_from(&hash).is_ok_and(|p| same_cost(&p));
     if today { Verdict::Right } else { Verdict::RightButOutdated }
+}
+
+/// Whether it is seen in the time that a stored hash was checked: not where there is no password, or a hash of a fast kind.
+fn takes_time(stored: &str) -> bool {
+    if let Some(django) = stored.strip_prefix("pbkdf2_sha256$") {
+        let mut parts = django.split('$');
+        let rounds = parts.next().and_then(|rounds| rounds.parse().ok());
+        let hash = parts.nth(1).and_then(|hash| base64::engine::general_purpose::STANDARD.decode(hash).ok());
+        return rounds.is_some_and(|rounds: u32| (1..=MOST_PBKDF2_ROUNDS).contains(&rounds)) && hash.is_some();
+    }
+    PasswordHash::new(stored).is_ok()
 }
 
 fn same_cost(params: &argon2::Params) -> bool {
@@ -202,6 +212,20 @@ mod tests {
         }
         assert_ne!(passwords.hash("pässword".into()).await?, hash, "salted");
         assert_eq!(passwords.verify("x".into(), None).await?, Verdict::Wrong);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn no_password_takes_as_long_as_a_wrong_one() -> Result<(), PasswordError> {
+        let passwords = Passwords::new()?;
+        let mut times = Vec::new();
+        for stored in [None, Some("!"), Some("!ankisyncd$"), Some("pbkdf2_sha256$0$salt$AAAA"), Some("")] {
+            let began = std::time::Instant::now();
+            assert_eq!(passwords.verify("x".into(), stored.map(str::to_owned)).await?, Verdict::Wrong);
+            times.push(began.elapsed());
+        }
+        let fastest = times.iter().min().copied().unwrap_or_default();
+        assert!(fastest > std::time::Duration::from_millis(3) && fastest * 50 > times[0], "{times:?}");
         Ok(())
     }
 

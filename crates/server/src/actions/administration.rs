@@ -59,17 +59,17 @@ impl Accounts {
         Ok(revoked)
     }
 
-    /// Logs all devices and browsers out. Answers how many devices those were.
+    /// Logs all devices and browsers out, and revokes all API tokens. Answers how many devices and tokens those were.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn log_out_everywhere(&self, account: &Account, actor: impl Into<Actor>) -> Result<u64> {
-        let devices = self.main.revoke_host_keys(account.id).await?;
+    pub async fn log_out_everywhere(&self, account: &Account, actor: impl Into<Actor>) -> Result<(u64, u64)> {
+        let (devices, tokens) = self.revoke_keys(account.id).await?;
         let browsers = self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
-        let detail = format!("logged out {devices} devices and {browsers} browsers of `{}`", account.username);
+        let detail = format!("logged out {devices} devices and {browsers} browsers of `{}`, revoked {tokens} API tokens", account.username);
         self.audit(&actor.into(), Some(account.id), "account.logout", detail).await;
-        Ok(devices)
+        Ok((devices, tokens))
     }
 
     /// Brings a kept older version of a collection back. False when there is no such version.

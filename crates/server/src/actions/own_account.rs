@@ -8,6 +8,7 @@ use store::user_db::{Generation, GenerationState, is_plain_undo};
 /// What a new password ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut {
+    /// And API tokens.
     pub devices: bool,
     /// All browsers but the one that asks.
     pub browsers: bool,
@@ -45,10 +46,13 @@ impl Accounts {
         check_password(&password)?;
         let hash = self.passwords.hash(password).await?;
         self.main.set_password_hash(account.id, &hash).await?;
-        let devices = if log_out.devices { self.main.revoke_host_keys(account.id).await? } else { 0 };
+        let (devices, tokens) = if log_out.devices { self.revoke_keys(account.id).await? } else { (0, 0) };
         let browsers = if log_out.browsers { self.main.remove_web_sessions(account.id, Some(&here.digest)).await? } else { 0 };
         self.cache.forget(account.id);
-        let detail = format!("changed the password of `{}`, logged out {devices} devices and {browsers} browsers", account.username);
+        let detail = format!(
+            "changed the password of `{}`, logged out {devices} devices and {browsers} browsers, revoked {tokens} API tokens",
+            account.username
+        );
         self.audit(&actor, Some(account.id), "account.password", detail).await;
         Ok(devices)
     }

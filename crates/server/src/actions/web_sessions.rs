@@ -4,6 +4,7 @@
 //! remembered outside of the database, so every process knows at once when one has ended.
 
 use super::accounts::digest;
+use super::username::Username;
 use crate::clock::Clock;
 use crate::random;
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,16 @@ impl WebSessions {
 }
 
 impl Active {
+    /// Where a proxy says who somebody is, it has the last word: a session of anybody else does not count, nor one that rests on what
+    /// the proxy no longer says.
+    pub fn is_still_named(&self, proxy_user: Option<&str>) -> bool {
+        let key = |name: &str| Username::new(name).ok().map(|name| name.key().to_owned());
+        match proxy_user {
+            Some(name) => key(name).is_some_and(|name| key(&self.account.username) == Some(name)),
+            None => self.memory.via != Via::Proxy,
+        }
+    }
+
     /// Whether a request carries this session's token.
     pub fn accepts(&self, csrf_token: &str) -> bool {
         self.csrf_token.as_bytes().ct_eq(csrf_token.as_bytes()).into()

@@ -3,8 +3,7 @@
 use super::error::{WebError, WebResult};
 use super::layout::Layout;
 use crate::actions::actor::Actor;
-use crate::actions::username::Username;
-use crate::actions::web_sessions::{Active, COOKIE_SECONDS, Memory, Via, csrf_token};
+use crate::actions::web_sessions::{Active, COOKIE_SECONDS, Memory, csrf_token};
 use crate::app::App;
 use crate::http::cookies;
 use crate::http::peer::Peer;
@@ -199,7 +198,7 @@ impl FromRequestParts<Arc<App>> for Visit {
             None => None,
         };
         let proxy_user = proxy_user::of(parts, app).map(str::to_owned);
-        active = active.filter(|active| is_still_named(active, proxy_user.as_deref()));
+        active = active.filter(|active| active.is_still_named(proxy_user.as_deref()));
         let mut notice = None;
         if let Some(active) = &mut active
             && parts.method == Method::GET
@@ -217,16 +216,6 @@ impl FromRequestParts<Arc<App>> for Visit {
         };
         let is_csrf_new = has != Some(csrf.as_str());
         Ok(Self { app: app.clone(), site: Site::of(parts, app), address, active, proxy_user, notice, csrf, is_csrf_new })
-    }
-}
-
-/// Where a proxy says who somebody is, it has the last word: a session of anybody else does not count, nor one that rests on what the
-/// proxy no longer says.
-fn is_still_named(active: &Active, proxy_user: Option<&str>) -> bool {
-    let key = |name: &str| Username::new(name).ok().map(|name| name.key().to_owned());
-    match proxy_user {
-        Some(name) => key(name).is_some_and(|name| key(&active.account.username) == Some(name)),
-        None => active.memory.via != Via::Proxy,
     }
 }
 

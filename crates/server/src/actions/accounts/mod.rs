@@ -172,7 +172,12 @@ impl Accounts {
         account.ok_or_else(|| AccountError::NoSuchUser(username.typed().to_owned()))
     }
 
-    /// Sets a password. All devices of the account have to log in again, unless `keep_devices`.
+    /// Makes all keys of devices and all tokens of programs invalid, and answers how many those were.
+    pub(super) async fn revoke_keys(&self, account: i64) -> Result<(u64, u64)> {
+        Ok((self.main.revoke_host_keys(account).await?, self.main.revoke_api_tokens(account).await?))
+    }
+
+    /// Sets a password. All devices of the account have to log in again, and its API tokens are revoked, unless `keep_devices`.
     ///
     /// # Errors
     /// [`AccountError::NoSuchUser`], [`AccountError::BadPassword`].
@@ -181,14 +186,14 @@ impl Accounts {
         let account = self.find(username).await?;
         let hash = self.passwords.hash(password).await?;
         self.main.set_password_hash(account.id, &hash).await?;
-        let revoked = if keep_devices { 0 } else { self.main.revoke_host_keys(account.id).await? };
+        let (revoked, tokens) = if keep_devices { (0, 0) } else { self.revoke_keys(account.id).await? };
         self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
         self.audit(
             &actor.into(),
             Some(account.id),
             "account.password",
-            format!("set the password of `{}`, logged out {revoked} devices", account.username),
+            format!("set the password of `{}`, logged out {revoked} devices, revoked {tokens} API tokens", account.username),
         )
         .await;
         Ok(())

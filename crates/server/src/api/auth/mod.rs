@@ -7,7 +7,7 @@ use crate::actions::accounts::AccountError;
 use crate::actions::api_tokens::{self, Scope};
 use crate::app::App;
 use crate::http::site::Site;
-use crate::http::{cookies, csrf};
+use crate::http::{cookies, csrf, proxy_user};
 use axum::http::header;
 use axum::http::request::Parts;
 use std::net::IpAddr;
@@ -21,6 +21,18 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// Whom its requests are counted for: the token, or the account.
     pub counted_as: String,
+    pub proof: Proof,
+}
+
+/// How a caller proved who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// With the personal token of this id.
+    Token(String),
+    /// With name and password, or with a JWT, which is given out for them.
+    Password,
+    /// With a browser's session. Dangerous steps want the password to have been typed lately.
+    Session { is_confirmed: bool },
 }
 
 impl Caller {
@@ -83,7 +95,7 @@ pub async fn authenticate(app: &App, request: &Parts, address: Option<IpAddr>) -
     }
     if scheme.eq_ignore_ascii_case("basic") {
         let account = basic::log_in(app, rest, address).await?;
-        return Ok(everything(account));
+        return Ok(everything(account, Proof::Password));
     }
     Err(AuthError::Missing)
 }
@@ -95,27 +107,30 @@ pub async fn authenticate(app: &App, request: &Parts, address: Option<IpAddr>) -
 pub async fn bearer(app: &App, token: &str) -> Result<Caller, AuthError> {
     if token.starts_with(api_tokens::PREFIX) {
         let (account, token) = api_tokens::find(&app.main, &app.clock, token).await?.ok_or(AuthError::BadToken)?;
-        return Ok(Caller { account, scopes: token.scopes, counted_as: format!("token {}", token.id) });
+        let (counted_as, proof) = (format!("token {}", token.id), Proof::Token(token.id));
+        return Ok(Caller { account, scopes: token.scopes, counted_as, proof });
     }
     let account = jwt::account_of(app, token, jwt::Kind::Access).await?;
-    Ok(everything(account))
+    Ok(everything(account, Proof::Password))
 }
 
 async fn session(app: &App, request: &Parts, address: Option<IpAddr>) -> Result<Caller, AuthError> {
     let headers = &request.headers;
     let key = cookies::get(headers, cookies::SESSION).ok_or(AuthError::Missing)?;
-    let active = app.web_sessions.find(key, address).await?.ok_or(AuthError::Missing)?;
+    let active = app.web_sessions.find(key, address).await?;
+    let active = active.filter(|active| active.is_still_named(proxy_user::of(request, app))).ok_or(AuthError::Missing)?;
     if csrf::is_needed(&request.method) {
         csrf::check(headers, &Site::of(request, app), None, |token| active.accepts(token)).map_err(|_| AuthError::Csrf)?;
     }
-    Ok(everything(active.account))
+    let proof = Proof::Session { is_confirmed: app.web_sessions.is_confirmed(&active) };
+    Ok(everything(active.account, proof))
 }
 
 /// Whoever proves to be the owner may do all that the owner may.
-pub fn everything(account: Account) -> Caller {
+fn everything(account: Account, proof: Proof) -> Caller {
     let mut scopes = vec![Scope::Read, Scope::Write, Scope::Media];
     if account.is_staff || account.is_superuser {
         scopes.push(Scope::Admin);
     }
-    Caller { counted_as: format!("account {}", account.id), account, scopes }
+    Caller { counted_as: format!("account {}", account.id), account, scopes, proof }
 }

@@ -2,8 +2,9 @@
 
 use super::problem::{Answer, Problem};
 use super::request::{Api, Body, Page, Path};
-use super::users::{find, guard};
+use super::users::{actor, confirmed, find, guard};
 use crate::actions::api_tokens::{self, ListedToken, Scope, TokenError};
+use crate::api::auth::Proof;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -51,8 +52,12 @@ pub struct NewTokenView {
 #[utoipa::path(post, path = "/api/v2/admin/users/{username}/tokens", tag = "users", params(("username" = String, Path)), request_body = TokenInput, responses((status = 201, body = NewTokenView), (status = 422, body = Problem)))]
 pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input): Body<TokenInput>) -> Answer<Response> {
     api.needs(Scope::Admin)?;
+    confirmed(&api)?;
     let account = find(&api, &username).await?;
     guard(&api, &account)?;
+    if account.id == api.account() {
+        return Err(Problem::forbidden("your own tokens are made at /api/v2/tokens"));
+    }
     let scopes = scopes(&input)?;
     if scopes.contains(&Scope::Admin) {
         return Err(Problem::forbidden("make admin tokens yourself").about("scopes"));
@@ -60,16 +65,22 @@ pub async fn create_token_of(api: Api, Path(username): Path<String>, Body(input)
     make_token(&api, &account, &input, &scopes).await
 }
 
-/// Lists one's own tokens.
+/// Lists one's own tokens. A token sees itself alone.
 #[utoipa::path(get, path = "/api/v2/tokens", tag = "tokens", responses((status = 200, body = Page<TokenView>, description = "All tokens of the caller")))]
 pub async fn list_tokens(api: Api) -> Answer<Json<Page<TokenView>>> {
-    let items = api_tokens::list(&api.app.main, api.account()).await?.iter().map(token_view).collect();
+    let tokens = api_tokens::list(&api.app.main, api.account()).await?;
+    let is_seen = |token: &&ListedToken| !matches!(&api.caller.proof, Proof::Token(id) if *id != token.id);
+    let items = tokens.iter().filter(is_seen).map(token_view).collect();
     Ok(Json(Page::whole(items)))
 }
 
-/// Makes a token that may do no more than the login that asks for it.
+/// Makes a token, for who has logged in with a name and password. A token cannot.
 #[utoipa::path(post, path = "/api/v2/tokens", tag = "tokens", request_body = TokenInput, responses((status = 201, body = NewTokenView), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn create_token(api: Api, Body(input): Body<TokenInput>) -> Answer<Response> {
+    if matches!(api.caller.proof, Proof::Token(_)) {
+        return Err(Problem::forbidden("a token cannot make others; log in with a name and password"));
+    }
+    confirmed(&api)?;
     let scopes = scopes(&input)?;
     for scope in &scopes {
         api.needs(*scope)?;
@@ -77,10 +88,15 @@ pub async fn create_token(api: Api, Body(input): Body<TokenInput>) -> Answer<Res
     make_token(&api, &api.caller.account, &input, &scopes).await
 }
 
-/// Revokes one of one's own tokens, at once.
+/// Revokes one of one's own tokens, at once. A token can revoke itself alone.
 #[utoipa::path(delete, path = "/api/v2/tokens/{id}", tag = "tokens", params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn revoke_token(api: Api, Path(id): Path<String>) -> Answer<StatusCode> {
+    if matches!(&api.caller.proof, Proof::Token(own) if *own != id) {
+        return Err(Problem::forbidden("a token can revoke itself, and no others"));
+    }
     if api_tokens::revoke(&api.app.main, api.account(), &id).await? {
+        let detail = format!("revoked an API token of `{}`", api.caller.account.username);
+        api.app.accounts.record(&actor(&api), Some(api.account()), "token.revoke", detail).await;
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("there is no such token"))
@@ -96,6 +112,9 @@ async fn make_token(api: &Api, account: &Account, input: &TokenInput, scopes: &[
         TokenError::Store(error) => error.into(),
         TokenError::Io(error) => error.into(),
     })?;
+    let words: Vec<&str> = listed.scopes.iter().map(|scope| scope.name()).collect();
+    let detail = format!("made an API token for `{}` with the scopes {}", account.username, words.join(", "));
+    api.app.accounts.record(&actor(api), Some(account.id), "token.create", detail).await;
     Ok((StatusCode::CREATED, Json(NewTokenView { listed: token_view(&listed), token })).into_response())
 }
 

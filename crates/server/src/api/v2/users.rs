@@ -6,6 +6,7 @@ use crate::actions::accounts::{AccountError, NewUser};
 use crate::actions::actor::Actor;
 use crate::actions::api_tokens::Scope;
 use crate::actions::username::Username;
+use crate::api::auth::Proof;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -94,6 +95,7 @@ pub async fn get(api: Api, Path(username): Path<String>) -> Answer<Json<UserView
 #[utoipa::path(post, path = "/api/v2/admin/users", tag = "users", request_body = UserInput, responses((status = 201, body = UserView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(api: Api, Body(input): Body<UserInput>) -> Answer<Response> {
     api.needs(Scope::Admin)?;
+    confirmed(&api)?;
     if input.is_staff && !api.caller.account.is_superuser {
         return Err(Problem::forbidden("only a superuser can make staff").about("is_staff"));
     }
@@ -107,8 +109,16 @@ pub async fn create(api: Api, Body(input): Body<UserInput>) -> Answer<Response> 
 #[utoipa::path(patch, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), request_body = UserPatch, responses((status = 200, body = UserView), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn update(api: Api, Path(username): Path<String>, Body(input): Body<UserPatch>) -> Answer<Json<UserView>> {
     api.needs(Scope::Admin)?;
+    confirmed(&api)?;
     let account = find(&api, &username).await?;
     guard(&api, &account)?;
+    let is_own = account.id == api.account();
+    if is_own && input.is_active == Some(false) {
+        return Err(own().about("is_active"));
+    }
+    if is_own && input.password.is_some() && matches!(api.caller.proof, Proof::Token(_)) {
+        return Err(Problem::forbidden("a token cannot change the password of its own user").about("password"));
+    }
     let mut username = name(&username)?;
     let (accounts, actor) = (&api.app.accounts, actor(&api));
     let new = input.username.as_deref().map(name).transpose()?;
@@ -142,9 +152,29 @@ pub async fn update(api: Api, Path(username): Path<String>, Body(input): Body<Us
 #[utoipa::path(delete, path = "/api/v2/admin/users/{username}", tag = "users", params(("username" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn delete(api: Api, Path(username): Path<String>) -> Answer<StatusCode> {
     api.needs(Scope::Admin)?;
-    guard(&api, &find(&api, &username).await?)?;
+    confirmed(&api)?;
+    let account = find(&api, &username).await?;
+    guard(&api, &account)?;
+    if account.id == api.account() {
+        return Err(own());
+    }
     api.app.accounts.delete(&name(&username)?, actor(&api)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// In a browser the password must have been typed lately, as on the pages.
+pub(super) fn confirmed(api: &Api) -> Answer<()> {
+    match api.caller.proof {
+        Proof::Session { is_confirmed: false } => {
+            Err(Problem::forbidden("the password of this session was not typed lately; do that at /confirm/, or use a token"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// So that somebody is always left who can undo it.
+fn own() -> Problem {
+    Problem::forbidden("you cannot do this to your own account")
 }
 
 /// Staff manage users; only a superuser touches staff and superusers.
@@ -164,7 +194,7 @@ fn name(username: &str) -> Answer<Username> {
     Username::new(username).map_err(|error| Problem::invalid("username", error.to_string()))
 }
 
-fn actor(api: &Api) -> Actor {
+pub(super) fn actor(api: &Api) -> Actor {
     Actor::new(format!("api:{}", api.caller.account.username), api.address)
 }
 

@@ -29,13 +29,17 @@ async fn set_active(who: &Staff, id: i64, active: bool) -> WebResult {
 
 pub async fn log_out_everywhere(Path(id): Path<i64>, Posted { who, .. }: Posted<Staff>) -> WebResult {
     let account = target::to_change(&who, id).await?;
-    let devices = who.app.accounts.log_out_everywhere(&account, who.actor()).await?;
+    let (devices, tokens) = who.app.accounts.log_out_everywhere(&account, who.actor()).await?;
     if account.id == who.active.account.id {
         return Ok(who.go("/login/"));
     }
     who.go_and_tell(
         &target::path(&account),
-        format!("Logged out everywhere, {} among them. The next sync asks for the password.", show::count(devices as i64, "device")),
+        format!(
+            "Logged out everywhere, {} among them, and {} revoked. The next sync asks for the password.",
+            show::count(devices as i64, "device"),
+            show::count(tokens as i64, "API token")
+        ),
     )
     .await
 }

@@ -4,6 +4,7 @@ mod ankiconnect;
 mod bodies;
 mod dapi;
 mod logins;
+mod own_logins;
 mod searches;
 mod v2;
 
