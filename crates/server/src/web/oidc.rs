@@ -1,6 +1,7 @@
 //! `/login/oidc/`: to the provider of OpenID Connect and back, to log in, to show again that it is the same person, or to link an account.
 //!
-//! What the provider's answer is checked against is kept in a cookie of this browser, so any process can take the answer.
+//! What the provider's answer is checked against is kept in a cookie of this browser, so any process can take the answer. It is signed with
+//! the secret key, for the session in which it was begun, as it says what the answer is good for.
 
 use super::error::{WebError, WebResult};
 use super::form::Fields;
@@ -14,7 +15,9 @@ use crate::config::OidcSettings;
 use crate::http::cookies;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// How long somebody may take at the provider.
@@ -75,7 +78,7 @@ async fn set_out(visit: &Visit, purpose: Purpose, next: String) -> WebResult {
     let (url, secrets) = oidc::begin(settings, &redirect(visit), ask).await.map_err(|e| failed(settings, &e))?;
     let account = visit.active.as_ref().map(|active| active.account.id);
     let trip = Trip { purpose, account, began: visit.app.clock.now_secs(), next, secrets };
-    let value = hex::encode(serde_json::to_vec(&trip).map_err(|_| WebError::Internal)?);
+    let value = sealed(visit, &serde_json::to_vec(&trip).map_err(|_| WebError::Internal)?)?;
     let mut answer = Redirect::to(&url).into_response();
     visit.set_cookie(answer.headers_mut(), cookies::OIDC, &value, PATIENCE_SECONDS);
     Ok(answer)
@@ -85,7 +88,7 @@ async fn set_out(visit: &Visit, purpose: Purpose, next: String) -> WebResult {
 pub async fn come_back(headers: HeaderMap, visit: Visit, query: Fields) -> WebResult {
     let settings = settings(&visit)?;
     let now = visit.app.clock.now_secs();
-    let trip = cookies::get(&headers, cookies::OIDC).and_then(|value| hex::decode(value).ok());
+    let trip = cookies::get(&headers, cookies::OIDC).map(|value| opened(&visit, value)).transpose()?.flatten();
     let trip: Option<Trip> = trip.and_then(|json| serde_json::from_slice(&json).ok());
     let is_ours = |trip: &Trip| bool::from(trip.secrets.state.as_bytes().ct_eq(query.get("state").as_bytes()));
     let is_fresh = |trip: &Trip| (0..PATIENCE_SECONDS).contains(&(now - trip.began));
@@ -109,6 +112,9 @@ pub async fn come_back(headers: HeaderMap, visit: Visit, query: Fields) -> WebRe
                 return Err(WebError::forbidden(format!("{} did not ask again who you are, so nothing was done.", settings.name)));
             }
             if purpose == Purpose::Link {
+                if !visit.app.web_sessions.is_confirmed(active) {
+                    return Err(WebError::Confirm("/account/password/".to_owned()));
+                }
                 let actor = Actor::new(active.account.username.clone(), visit.address);
                 visit.app.accounts.link(&active.account, &person, &actor).await?;
                 let notice = Some(format!("You can log in to these pages with {} now.", settings.name));
@@ -137,6 +143,38 @@ async fn log_in(visit: &Visit, settings: &OidcSettings, person: &Person, next: &
     let mut answer = visit.go(next);
     visit.set_session(&mut answer, &key);
     Ok(answer)
+}
+
+/// What goes into the cookie: the text, and a signature of it and of the session in which it was begun.
+fn sealed(visit: &Visit, json: &[u8]) -> WebResult<String> {
+    let signature = signature(visit, session(visit), json)?.finalize().into_bytes();
+    Ok(format!("{}.{}", hex::encode(json), hex::encode(signature)))
+}
+
+/// The text, if we have signed it for this session, or for nobody: that is how logins begin, and nothing else does.
+fn opened(visit: &Visit, cookie: &str) -> WebResult<Option<Vec<u8>>> {
+    let Some((json, signed)) = cookie.split_once('.') else { return Ok(None) };
+    let (Ok(json), Ok(signed)) = (hex::decode(json), hex::decode(signed)) else { return Ok(None) };
+    for session in [session(visit), ""] {
+        if signature(visit, session, &json)?.verify_slice(&signed).is_ok() {
+            return Ok(Some(json));
+        }
+    }
+    Ok(None)
+}
+
+fn session(visit: &Visit) -> &str {
+    visit.active.as_ref().map_or("", |active| active.session.digest.as_str())
+}
+
+fn signature(visit: &Visit, session: &str, json: &[u8]) -> WebResult<Hmac<Sha256>> {
+    let key = visit.app.config.secret_key()?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| WebError::Internal)?;
+    for part in [b"a trip to the provider".as_slice(), session.as_bytes(), json] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    Ok(mac)
 }
 
 fn settings(visit: &Visit) -> WebResult<&OidcSettings> {

@@ -7,6 +7,7 @@ use djankiserv::actions::external_logins::ExternalError;
 use djankiserv::actions::oidc::Person;
 use djankiserv::actions::username::Username;
 use djankiserv::config::{Link, OidcSettings, TrustedProxies};
+use serde_json::json;
 use std::sync::Arc;
 use store::main_db::AccountChange;
 
@@ -190,5 +191,57 @@ async fn a_provider_that_cannot_be_reached() {
     for path in ["/login/oidc/", "/login/oidc/callback/?state=x&code=x"] {
         Browser::new(&server).get(path).await.expect(404, "Not found");
     }
+    server.end().await;
+}
+
+/// A provider of which only the description is needed: it confirms nobody.
+async fn provider() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let description = json!({
+        "issuer": issuer, "authorization_endpoint": format!("{issuer}/auth"), "token_endpoint": format!("{issuer}/token"),
+        "jwks_uri": format!("{issuer}/keys"), "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    });
+    let answer = |body: serde_json::Value| axum::routing::get(move || std::future::ready(axum::Json(body.clone())));
+    let routes =
+        axum::Router::new().route("/.well-known/openid-configuration", answer(description)).route("/keys", answer(json!({"keys": []})));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    issuer
+}
+
+#[tokio::test]
+async fn a_trip_to_the_provider_says_only_what_we_have_signed() {
+    let issuer = provider().await;
+    let oidc = OidcSettings { issuer, ..settings(Link::Never, false) };
+    let server = TestServer::with(|app| Arc::make_mut(&mut app.config).logins.oidc = Some(oidc)).await;
+    server.device("ann").await;
+    let mut browser = Browser::new(&server);
+    browser.log_in("ann", PASSWORD).await.leads_to("/");
+    let begun = browser.get("/login/oidc/confirm/").await;
+    let (_, state) = begun.location().split_once("state=").unwrap();
+    let back = format!("/login/oidc/callback/?code=x&state={}", state.split('&').next().unwrap());
+    let name = browser.cookies.keys().find(|name| name.contains("oidc")).unwrap().clone();
+    let sealed = browser.cookies[&name].clone();
+    let (json, signature) = sealed.split_once('.').unwrap();
+    let json = String::from_utf8(hex::decode(json).unwrap()).unwrap();
+    assert!(json.contains("\"Confirm\""), "{json}");
+    let changed = hex::encode(json.replace("\"Confirm\"", "\"Link\""));
+    let forged = [format!("{changed}.{signature}"), changed.clone(), format!("{changed}."), hex::encode(&json), String::new()];
+    for forged in forged {
+        browser.cookies.insert(name.clone(), forged);
+        browser.get(&back).await.expect(400, "begun in another browser");
+    }
+    // What we have signed goes on to the provider, which does not confirm it here.
+    browser.cookies.insert(name.clone(), sealed.clone());
+    browser.get(&back).await.expect(502, "does not work now");
+    // In another session it is worth nothing, as without one.
+    let mut other = Browser::new(&server);
+    other.log_in("ann", PASSWORD).await.leads_to("/");
+    other.cookies.insert(name.clone(), sealed.clone());
+    other.get(&back).await.expect(400, "begun in another browser");
+    let mut stranger = Browser::new(&server);
+    stranger.cookies.insert(name, sealed);
+    stranger.get(&back).await.expect(400, "begun in another browser");
     server.end().await;
 }
