@@ -14,6 +14,25 @@ pub struct Logins {
     pub proxy_creates: bool,
 }
 
+impl Logins {
+    /// Where a name or an address decides whose account it is, and so none must be there to be taken by whoever comes first.
+    pub fn trusts_names(&self) -> Option<&'static str> {
+        if self.proxy_header.is_some() {
+            return Some("with DJANKISERV_AUTH_PROXY_HEADER");
+        }
+        match self.oidc.as_ref()?.link {
+            Link::Never => None,
+            Link::Email => Some("with DJANKISERV_OIDC_LINK=email"),
+            Link::Username => Some("with DJANKISERV_OIDC_LINK=username"),
+        }
+    }
+
+    /// Whether whoever owns an e-mail address gets the account that has it.
+    pub fn trusts_emails(&self) -> bool {
+        self.oidc.as_ref().is_some_and(|oidc| oidc.link == Link::Email)
+    }
+}
+
 /// A provider of OpenID Connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcSettings {

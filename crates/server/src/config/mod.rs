@@ -166,6 +166,15 @@ impl Config {
         let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
         let web = web::read(r);
         let logins = logins::read(r, trusted_proxies.as_ref());
+        if let (Some(web), Some(logins)) = (&web, &logins)
+            && web.signup_open
+            && let Some(reason) = logins.trusts_names()
+        {
+            r.refuse(
+                settings::SIGNUP,
+                format!("cannot be open {reason}: anybody could make an account that belongs to somebody else's login"),
+            );
+        }
         let dumps_kept = r.number(settings::DUMPS_KEPT, 0..=365);
         let secret_files = reader.secret_files();
         let (shown, errors) = reader.finish();
@@ -402,6 +411,18 @@ mod tests {
         let media = [to, ("MEDIA_URL", "s3://media"), ("MEDIA_ACCESS_KEY", "id"), ("MEDIA_SECRET_KEY", "x")];
         assert!(load(&media).expect("the keys of the bucket for media").backups.plan.is_some());
         assert!(load(&[]).expect("no setting is required").backups.plan.is_none());
+    }
+
+    #[test]
+    fn nobody_joins_as_somebody_else() {
+        let oidc = |link| [("OIDC_ISSUER", "https://x"), ("OIDC_CLIENT_ID", "y"), ("OIDC_LINK", link), ("SIGNUP", "open")];
+        for link in ["email", "username"] {
+            let refused = load(&oidc(link)).expect_err("names are believed").to_string();
+            assert!(refused.contains("DJANKISERV_SIGNUP: cannot be open with DJANKISERV_OIDC_LINK"), "{refused}");
+        }
+        let proxy = [("AUTH_PROXY_HEADER", "Remote-User"), ("TRUSTED_PROXIES", "10.0.0.1"), ("SIGNUP", "open")];
+        assert!(load(&proxy).expect_err("names are believed").to_string().contains("with DJANKISERV_AUTH_PROXY_HEADER"));
+        assert!(load(&oidc("never")).is_ok() && load(&proxy[..2]).is_ok() && load(&proxy[2..]).is_ok());
     }
 
     #[test]

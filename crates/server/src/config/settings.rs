@@ -87,7 +87,7 @@ settings! {
     MEDIA_SECRET_KEY = "MEDIA_SECRET_KEY", default "", values "text", secret:
         "The secret of that key.";
     SIGNUP = "SIGNUP", default "closed", values "closed or open":
-        "Whether everybody who reaches the pages can make an account. Closed, administrators add users or invite them with links.";
+        "Whether everybody who reaches the pages can make an account. Closed, administrators add users or invite them with links. It cannot be open where a name or an address that somebody has elsewhere opens an account: with OIDC_LINK other than `never`, or AUTH_PROXY_HEADER.";
     PUBLIC_URL = "PUBLIC_URL", default "", values "an address such as `https://anki.example.com`":
         "The address under which people reach the server, for links in mails and invitations, and for what the pages tell people to type into Anki. Unset, it is the address that the browser uses. Mails need it.";
     SMTP_URL = "SMTP_URL", default "", values "`smtps://user:password@host:port`, or `smtp://…?tls=required`", secret:

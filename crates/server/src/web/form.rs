@@ -37,6 +37,12 @@ impl Fields {
         self.get(name).trim()
     }
 
+    /// As if a field had been left empty.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(found, _)| found != name);
+        self
+    }
+
     /// Whether a box was ticked.
     pub fn ticked(&self, name: &str) -> bool {
         !self.get(name).is_empty()

@@ -51,6 +51,8 @@ pub async fn submit_invited(Path(secret): Path<String>, Posted { who: visit, for
         return again(&visit, f, path);
     }
     let actor = Actor::new(format!("invitation of {}", link.maker), visit.address);
+    // Where the provider's word about an address opens the account that has it, only administrators say which that is.
+    let form = if visit.app.config.logins.trusts_emails() { form.without("email") } else { form };
     let account = match NewAccountForm::submit(&visit, &form, (false, false), &actor).await? {
         Ok(account) => account,
         Err(f) => return again(&visit, f, path),

@@ -5,7 +5,7 @@ use crate::support::{NOW, PASSWORD, TestServer};
 use djankiserv::actions::one_time_links::LinkKind;
 use djankiserv::actions::username::Username;
 use djankiserv::app::App;
-use djankiserv::config::{Mail, Secret, Web};
+use djankiserv::config::{Link, Mail, OidcSettings, Secret, Web};
 use std::sync::Arc;
 use store::main_db::AccountChange;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -66,6 +66,28 @@ async fn invitations() {
     let made = server.app.main.audit(Some(server.account("guest").await), 5).await.unwrap();
     assert_eq!(made[0].actor, "invitation of boss");
     server.end().await;
+}
+
+#[tokio::test]
+async fn nobody_says_which_address_is_theirs_where_it_opens_accounts() {
+    let oidc = OidcSettings {
+        issuer: "https://login.example".into(),
+        client_id: "x".into(),
+        client_secret: None,
+        name: "x".into(),
+        link: Link::Email,
+        creates: false,
+    };
+    for (link, email) in [(Link::Email, ""), (Link::Never, "x@example.com")] {
+        let oidc = Some(OidcSettings { link, ..oidc.clone() });
+        let server = TestServer::with(|app| Arc::make_mut(&mut app.config).logins.oidc = oidc).await;
+        let secret = server.app.links.make(LinkKind::Join, None, "boss", DAY).await.unwrap();
+        let mut guest = Browser::new(&server);
+        guest.get(&LinkKind::Join.path(&secret)).await.expect(200, "Make my account");
+        guest.post(&LinkKind::Join.path(&secret), &account("guest")).await.leads_to("/account/connect/");
+        assert_eq!(server.app.accounts.find(&Username::new("guest").unwrap()).await.unwrap().email, email);
+        server.end().await;
+    }
 }
 
 #[tokio::test]
