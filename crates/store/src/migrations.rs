@@ -21,6 +21,7 @@ pub struct Step {
 /// # Errors
 /// [`StoreError::Unsuitable`] when the tables were made by a version that this one is too old for.
 pub async fn run(db: &Db, part: &str, steps: &[Step], oldest: usize, now_ms: i64) -> Result<usize> {
+    db.make_shared_schema().await?;
     db.script("CREATE TABLE IF NOT EXISTS {s}.migrations (part KEY_T NOT NULL, number INTEGER NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (part, number))")
         .await
         .or_else(|e| if matches!(e, StoreError::AlreadyExists(_)) { Ok(()) } else { Err(e) })?;

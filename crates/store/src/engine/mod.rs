@@ -94,6 +94,14 @@ impl Db {
         Ok(Self { pool })
     }
 
+    /// Makes the schema that `{s}` stands for, where it is not the database itself. Repeatable.
+    pub async fn make_shared_schema(&self) -> Result<()> {
+        match &self.pool {
+            Pool::Postgres(pool) => pool.make_shared_schema().await,
+            Pool::Mysql(_) => Ok(()),
+        }
+    }
+
     /// Runs one statement that returns rows, in a transaction of its own.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
         // It is a transaction of its own, so it can be repeated.

@@ -83,12 +83,15 @@ impl Pool {
         })?;
         let first = Connection { client: first };
         first.need_unicode().await?;
-        match first.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
-            // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
-            Ok(()) | Err(StoreError::AlreadyExists(_)) => {}
-            Err(e) => return Err(e),
-        }
         Ok(pool)
+    }
+
+    pub(super) async fn make_shared_schema(&self) -> Result<()> {
+        match self.script(&format!("CREATE SCHEMA IF NOT EXISTS {SHARED_SCHEMA}")).await {
+            // IF NOT EXISTS fails all the same for the slower one of two processes that do this at the same time.
+            Err(StoreError::AlreadyExists(_)) => Ok(()),
+            made => made,
+        }
     }
 
     pub(super) async fn get(&self) -> Result<Connection> {

@@ -96,7 +96,9 @@ fn new_name() -> String {
 }
 
 pub async fn db() -> Db {
-    Db::connect(&fresh().await).await.unwrap()
+    let db = Db::connect(&fresh().await).await.unwrap();
+    db.make_shared_schema().await.unwrap();
+    db
 }
 
 /// One that no other test has. The databases of collections of all tests are beside each other on MySQL.
