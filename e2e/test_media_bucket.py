@@ -197,7 +197,7 @@ def test_an_upload_survives_its_machine(new_device, name):
         assert len(seen["Versions"]) == 1, seen
         for marker in seen.get("DeleteMarkers", []):
             bucket.client.delete_object(Bucket=bucket.name, Key=marker["Key"], VersionId=marker["VersionId"])
-        database.within("update {schema}.generations set state = 'importing', lease_until = 0 where state in ('current', 'importing')")
+        database.within("update {schema}.generations set state = 'importing', lease_until = 1 where state in ('current', 'importing')")
         second.start()
         device.set_endpoint(second.base)
         assert device.sync(timeout=60)["did"] == "nothing"
