@@ -1,5 +1,6 @@
 //! Accepts connections and serves them, until told to stop.
 
+use super::closing;
 use super::connection_limit::{ConnectionLimit, Open};
 use crate::http::paced::Paced;
 use crate::http::site::OverTls;
@@ -30,6 +31,8 @@ const PATIENCE_WITH_REQUESTS: Duration = Duration::from_secs(20);
 /// A connection that is open but silent when the server is told to stop gets this long: its next request may be on its way. Closing it
 /// at once would lose that request, which nobody but the client could repeat.
 const PATIENCE_WITH_IDLE: Duration = Duration::from_secs(1);
+/// A client that is about to connect when the server is told to stop gets this long: some round trips.
+const PATIENCE_WITH_CONNECTING: Duration = Duration::from_millis(300);
 /// How often it is looked whether all connections have ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// A client that has not said what TLS needs by then is not one.
@@ -39,8 +42,8 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` ends, then lets running requests finish. A second end, of `stop_now`, cuts that short.
 ///
-/// No request is lost that came before the socket was closed: who has connected already is accepted and answered, each answer says that
-/// the connection ends with it, and silent connections are closed only after a moment.
+/// No request is lost: who has connected already is accepted and answered, each answer says that the connection ends with it, silent
+/// connections are closed only after a moment, and who comes later is refused before they have sent anything.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -68,9 +71,8 @@ pub async fn serve(
     }
     tracing::info!("stopping: waiting for running requests");
     open.stopping.store(true, Ordering::Relaxed);
-    open.accept_waiting(listener);
     tokio::select! {
-        () = open.drain() => {}
+        () = open.drain(listener) => {}
         () = tokio::time::sleep(PATIENCE_WITH_REQUESTS) => tracing::warn!("some requests did not end in time"),
         () = stop_now => tracing::warn!("stopping at once"),
     }
@@ -113,10 +115,8 @@ impl Connections {
         });
     }
 
-    /// Accepts who has connected but was not accepted yet, and closes the socket: from then on, clients are refused and know it.
-    fn accept_waiting(&self, listener: TcpListener) {
-        // Not by the runtime, which may not have heard of them yet.
-        let Ok(listener) = listener.into_std() else { return };
+    /// Accepts who has connected but was not accepted yet.
+    fn accept_waiting(&self, listener: &std::net::TcpListener) {
         loop {
             match listener.accept() {
                 Ok((stream, peer)) => match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
@@ -129,10 +129,19 @@ impl Connections {
         }
     }
 
-    /// Ends when all connections have.
-    async fn drain(self) {
-        let until = Instant::now() + PATIENCE_WITH_IDLE;
-        while self.graceful.count() > 0 && Instant::now() < until {
+    /// Ends when all connections have, those that were coming about too. From then on, clients are refused and know it.
+    async fn drain(self, listener: TcpListener) {
+        let begun = Instant::now();
+        let is_deaf = closing::hear_nobody_new(&listener).inspect_err(|error| tracing::debug!(%error, "new connections are still heard"));
+        // Not accepted by the runtime, which may not have heard of them yet.
+        if let Ok(listener) = listener.into_std() {
+            self.accept_waiting(&listener);
+            while is_deaf.is_ok() && self.graceful.count() > 0 && begun.elapsed() < PATIENCE_WITH_CONNECTING {
+                tokio::time::sleep(LOOK).await;
+                self.accept_waiting(&listener);
+            }
+        }
+        while self.graceful.count() > 0 && begun.elapsed() < PATIENCE_WITH_IDLE {
             tokio::time::sleep(LOOK).await;
         }
         self.graceful.shutdown().await;

@@ -5,6 +5,7 @@
 mod acme;
 mod backup;
 mod check;
+mod closing;
 mod collection;
 mod config;
 mod connection_limit;

@@ -74,9 +74,7 @@ async fn an_orderly_stop_loses_no_request() {
     }
     let answered = answered.into_inner();
     say(&format!("{STOPS} stops, {answered} answers, the longest stop took {longest:?}"));
-    // Between the last look whether somebody has connected and the closing of the socket lie some microseconds, in which a connection
-    // can be made that nobody will ever read from.
-    assert!(lost.len() <= 1, "{lost:?}");
+    assert!(lost.is_empty(), "{lost:?}");
     assert!(answered > STOPS * CLIENTS, "there was load");
     assert!(longest < Duration::from_secs(15), "{longest:?}");
 }
