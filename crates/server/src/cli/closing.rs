@@ -32,3 +32,39 @@ pub(super) fn hear_nobody_new(listener: &TcpListener) -> io::Result<()> {
 pub(super) fn hear_nobody_new(_listener: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn who_has_connected_is_heard_and_nobody_else() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(address).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut waiting = TcpStream::connect(address).unwrap();
+            hear_nobody_new(&listener).unwrap();
+            let late = std::thread::spawn(move || TcpStream::connect_timeout(&address, Duration::from_secs(5)));
+            waiting.write_all(b"I was here first").unwrap();
+
+            let listener = listener.into_std().unwrap();
+            let (mut accepted, _) = listener.accept().unwrap();
+            accepted.set_nonblocking(false).unwrap();
+            let mut heard = [0; 16];
+            accepted.read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, b"I was here first");
+            accepted.write_all(b"yes").unwrap();
+            let mut answer = [0; 3];
+            waiting.read_exact(&mut answer).unwrap();
+
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            drop(listener);
+            assert_eq!(late.join().unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
+}
