@@ -1,9 +1,12 @@
 //! Who asks, and what every step works with.
 
 use super::error::{SyncError, SyncResult};
+use super::incoming::Envelope;
 use crate::app::App;
+use crate::http::peer::Peer;
 use anki::wire::client::ClientVersion;
 use anki::wire::version::SyncVersion;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::user_db::CollectionState;
@@ -35,6 +38,31 @@ pub struct Running {
 }
 
 impl Context {
+    /// Finds out whose request it is, by its host key.
+    ///
+    /// # Errors
+    /// 403 for an unknown key; 503 when that cannot be found out.
+    pub async fn identify(app: &Arc<App>, envelope: &Envelope, peer: Peer) -> SyncResult<Self> {
+        let owner = app.accounts.host_key_owner(&envelope.host_key, &envelope.client, peer.0).await;
+        let owner = owner.map_err(|e| SyncError::unavailable(e.to_string()))?;
+        let owner = owner.ok_or_else(|| {
+            SyncError::forbidden(
+                "unknown host key: the device was logged out, or the password was changed, or the account is disabled or gone",
+            )
+        })?;
+        Ok(Self {
+            app: app.clone(),
+            account: owner.account,
+            username: owner.username,
+            quota_collection: owner.quota_collection_bytes,
+            quota_media: owner.quota_media_bytes,
+            device: hex::encode(Sha256::digest(&envelope.host_key)),
+            session_key: envelope.session_key.clone(),
+            version: envelope.version,
+            client: envelope.client.clone(),
+        })
+    }
+
     /// Milliseconds since the epoch.
     pub fn now_ms(&self) -> i64 {
         self.app.clock.now_ms()

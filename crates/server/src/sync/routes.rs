@@ -2,17 +2,16 @@
 
 use super::context::Context;
 use super::error::{SyncError, SyncResult};
-use super::incoming::{Envelope, Incoming};
+use super::incoming::Incoming;
 use super::{abort, changes, chunk, download, finish, graves, login, media, meta, reply, sanity, start, upload};
 use crate::app::App;
 use crate::http::peer::Peer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Method, Request, Response};
+use axum::http::{Method as HttpMethod, Request, Response};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,8 +27,47 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 /// The methods that need a key.
-const METHODS: [&str; 11] =
-    ["meta", "start", "applyGraves", "applyChanges", "chunk", "applyChunk", "sanityCheck2", "finish", "abort", "upload", "download"];
+#[derive(Clone, Copy)]
+enum Method {
+    Meta,
+    Start,
+    ApplyGraves,
+    ApplyChanges,
+    Chunk,
+    ApplyChunk,
+    SanityCheck,
+    Finish,
+    Abort,
+    Upload,
+    Download,
+}
+
+impl Method {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "meta" => Self::Meta,
+            "start" => Self::Start,
+            "applyGraves" => Self::ApplyGraves,
+            "applyChanges" => Self::ApplyChanges,
+            "chunk" => Self::Chunk,
+            "applyChunk" => Self::ApplyChunk,
+            "sanityCheck2" => Self::SanityCheck,
+            "finish" => Self::Finish,
+            "abort" => Self::Abort,
+            "upload" => Self::Upload,
+            "download" => Self::Download,
+            _ => return None,
+        })
+    }
+
+    /// How large the unpacked payload can be.
+    fn limit(self, app: &App) -> u64 {
+        match self {
+            Self::Upload => app.config.limits.max_upload,
+            _ => app.config.limits.max_body,
+        }
+    }
+}
 
 /// What the log says of a request.
 #[derive(Default)]
@@ -53,91 +91,60 @@ async fn media_sync(State(app): State<Arc<App>>, path: Option<Path<String>>, pee
     log(&format!("msync/{method}"), peer, &who, started, answer)
 }
 
-async fn collection_step(app: Arc<App>, method: &str, peer: Peer, request: Request<Body>, who: &mut Who) -> SyncResult<Response<Body>> {
+async fn collection_step(app: Arc<App>, name: &str, peer: Peer, request: Request<Body>, who: &mut Who) -> SyncResult<Response<Body>> {
     let mut incoming = Incoming::open(request).await?;
     who.client.clone_from(&incoming.envelope.client.text);
     let version = incoming.envelope.version;
-    if method == "hostKey" {
+    if name == "hostKey" {
         let answer = login::host_key(&app, &mut incoming, peer.0, &mut who.account).await?;
         return reply::bytes(version, answer).await;
     }
-    let limits = &app.config.limits;
-    let limit = if method == "upload" { limits.max_upload } else { limits.max_body };
-    if !METHODS.contains(&method) {
-        return Err(SyncError::not_found(format!("there is no method {method:.40}")));
-    }
+    let method = Method::from_name(name).ok_or_else(|| SyncError::not_found(format!("there is no method {name:.40}")))?;
+    let limit = method.limit(&app);
     // The key is looked up before the body is read, where the body is not needed to find it.
     incoming.find_key(limit, &app.strangers, peer.0).await?;
-    let cx = context(&app, &incoming.envelope, peer, who).await?;
+    let cx = Context::identify(&app, &incoming.envelope, peer).await?;
+    who.account.clone_from(&cx.username);
     let _turn = app.turns.take(cx.account).await?;
-    if method == "upload" {
-        return upload::upload(&cx, incoming).await;
-    }
-    let body = incoming.payload(limit).await?;
     let answer = match method {
-        "meta" => meta::meta(&cx, &body).await,
-        "start" => start::start(&cx, &body).await,
-        "applyGraves" => graves::apply_graves(&cx, &body).await,
-        "applyChanges" => changes::apply_changes(&cx, body).await,
-        "chunk" => chunk::chunk(&cx).await,
-        "applyChunk" => chunk::apply_chunk(&cx, body).await,
-        "sanityCheck2" => sanity::sanity_check(&cx, &body).await,
-        "finish" => finish::finish(&cx).await,
-        "abort" => abort::abort(&cx).await,
-        _ => return download::download(&cx).await,
+        Method::Upload => return upload::upload(&cx, incoming).await,
+        Method::Download => {
+            incoming.payload(limit).await?;
+            return download::download(&cx).await;
+        }
+        Method::Meta => meta::meta(&cx, &incoming.payload(limit).await?).await,
+        Method::Start => start::start(&cx, &incoming.payload(limit).await?).await,
+        Method::ApplyGraves => graves::apply_graves(&cx, &incoming.payload(limit).await?).await,
+        Method::ApplyChanges => changes::apply_changes(&cx, incoming.payload(limit).await?).await,
+        Method::Chunk => {
+            incoming.payload(limit).await?;
+            chunk::chunk(&cx).await
+        }
+        Method::ApplyChunk => chunk::apply_chunk(&cx, incoming.payload(limit).await?).await,
+        Method::SanityCheck => sanity::sanity_check(&cx, &incoming.payload(limit).await?).await,
+        Method::Finish => {
+            incoming.payload(limit).await?;
+            finish::finish(&cx).await
+        }
+        Method::Abort => {
+            incoming.payload(limit).await?;
+            abort::abort(&cx).await
+        }
     };
     reply::bytes(version, answer?).await
 }
 
-/// Whose request it is.
-///
-/// # Errors
-/// 403 for an unknown key; 503 when that cannot be found out.
-async fn context(app: &Arc<App>, envelope: &Envelope, peer: Peer, who: &mut Who) -> SyncResult<Context> {
-    let cx = Context::identify(app, envelope, peer).await?;
-    who.account.clone_from(&cx.username);
-    Ok(cx)
-}
-
-impl Context {
-    /// Finds out whose request it is, by its host key.
-    ///
-    /// # Errors
-    /// 403 for an unknown key; 503 when that cannot be found out.
-    pub async fn identify(app: &Arc<App>, envelope: &Envelope, peer: Peer) -> SyncResult<Self> {
-        let owner = app.accounts.host_key_owner(&envelope.host_key, &envelope.client, peer.0).await;
-        let owner = owner.map_err(|e| SyncError::unavailable(e.to_string()))?;
-        let owner = owner.ok_or_else(|| {
-            SyncError::forbidden(
-                "unknown host key: the device was logged out, or the password was changed, or the account is disabled or gone",
-            )
-        })?;
-        Ok(Self {
-            app: app.clone(),
-            account: owner.account,
-            username: owner.username,
-            quota_collection: owner.quota_collection_bytes,
-            quota_media: owner.quota_media_bytes,
-            device: hex::encode(Sha256::digest(&envelope.host_key)),
-            session_key: envelope.session_key.clone(),
-            version: envelope.version,
-            client: envelope.client.clone(),
-        })
-    }
-}
-
-async fn media_step(app: Arc<App>, method: &str, peer: Peer, request: Request<Body>, who: &mut Who) -> SyncResult<Response<Body>> {
-    if !["begin", "mediaChanges", "uploadChanges", "downloadFiles", "mediaSanity"].contains(&method) {
-        return Err(SyncError::not_found(format!("there is no media method {method:.40}")));
-    }
-    let mut incoming = if request.method() == Method::GET {
+async fn media_step(app: Arc<App>, name: &str, peer: Peer, request: Request<Body>, who: &mut Who) -> SyncResult<Response<Body>> {
+    let method = media::Method::from_name(name).ok_or_else(|| SyncError::not_found(format!("there is no media method {name:.40}")))?;
+    let mut incoming = if request.method() == HttpMethod::GET {
         Incoming::from_address(request.uri().query().unwrap_or_default())
     } else {
         Incoming::open(request).await?
     };
     who.client.clone_from(&incoming.envelope.client.text);
-    incoming.find_key(media::limit(&app, method), &app.strangers, peer.0).await?;
-    let cx = context(&app, &incoming.envelope, peer, who).await?;
+    incoming.find_key(method.limit(&app), &app.strangers, peer.0).await?;
+    let cx = Context::identify(&app, &incoming.envelope, peer).await?;
+    who.account.clone_from(&cx.username);
     let _turn = app.turns.take(cx.account).await?;
     media::handle(&cx, method, incoming).await
 }

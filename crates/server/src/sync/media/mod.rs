@@ -18,20 +18,45 @@ use store::user_db::media::MediaState;
 /// Bytes of a request that is a list of names or less.
 const LIMIT: u64 = 1 << 20;
 
-/// How large the payload of a request can be.
-pub fn limit(app: &App, method: &str) -> u64 {
-    if method == "uploadChanges" { app.config.limits.max_media_batch } else { LIMIT }
+/// The methods, which all need a key.
+#[derive(Clone, Copy)]
+pub enum Method {
+    Begin,
+    Changes,
+    Upload,
+    Download,
+    Sanity,
+}
+
+impl Method {
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "begin" => Self::Begin,
+            "mediaChanges" => Self::Changes,
+            "uploadChanges" => Self::Upload,
+            "downloadFiles" => Self::Download,
+            "mediaSanity" => Self::Sanity,
+            _ => return None,
+        })
+    }
+
+    /// How large the payload can be.
+    pub fn limit(self, app: &App) -> u64 {
+        match self {
+            Self::Upload => app.config.limits.max_media_batch,
+            _ => LIMIT,
+        }
+    }
 }
 
 /// Does what an authenticated media request asks for.
-pub async fn handle(cx: &Context, method: &str, mut incoming: Incoming) -> SyncResult<Response<Body>> {
+pub async fn handle(cx: &Context, method: Method, mut incoming: Incoming) -> SyncResult<Response<Body>> {
     let answer = match method {
-        "begin" => begin(cx, &mut incoming).await?,
-        "mediaChanges" => changes(cx, &incoming.payload(LIMIT).await?).await?,
-        "uploadChanges" => upload::upload(cx, incoming).await?,
-        "downloadFiles" => return download::download(cx, &incoming.payload(LIMIT).await?).await,
-        "mediaSanity" => sanity(cx, &incoming.payload(LIMIT).await?).await?,
-        _ => return Err(SyncError::not_found(format!("there is no media method {method:.40}"))),
+        Method::Begin => begin(cx, &mut incoming).await?,
+        Method::Changes => changes(cx, &incoming.payload(LIMIT).await?).await?,
+        Method::Upload => upload::upload(cx, incoming).await?,
+        Method::Download => return download::download(cx, &incoming.payload(LIMIT).await?).await,
+        Method::Sanity => sanity(cx, &incoming.payload(LIMIT).await?).await?,
     };
     reply::bytes(cx.version, answer).await
 }
