@@ -1,7 +1,7 @@
 //! `acme`: certificates that the server gets by itself.
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::acme::DUTY;
 use crate::config::{Config, TlsSource};
 use anyhow::bail;

@@ -1,7 +1,7 @@
 //! `backup` and `restore`.
 
-use super::open::Open;
-use super::{output, progress};
+use super::support::open::Open;
+use super::support::{output, progress};
 use crate::actions::backup::{self, Target};
 use crate::actions::username::Username;
 use crate::app::App;

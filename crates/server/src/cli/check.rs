@@ -1,7 +1,7 @@
 //! `check`: is everything that is stored as it should be?
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::actions::check::{self, Finding, Options, Remedy, Report, Severity, Totals};
 use crate::actions::username::Username;
 use crate::app::App;

@@ -1,7 +1,7 @@
 //! `collection`: the versions of a user's collection that uploads have replaced.
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::actions::username::Username;
 use crate::clock::readable_time;
 use crate::config::Config;

@@ -1,6 +1,6 @@
 //! `config`: what is set, and what can be set.
 
-use super::output;
+use super::support::output;
 use crate::config::{self, Config};
 
 /// Show the settings

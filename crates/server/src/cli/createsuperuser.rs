@@ -1,8 +1,8 @@
 //! `createsuperuser`: the administrator's account, under the name that Django's users know.
 
-use super::open::Open;
-use super::output;
-use super::password_input::PasswordInput;
+use super::support::open::Open;
+use super::support::output;
+use super::support::password_input::PasswordInput;
 use crate::actions::accounts::NewUser;
 use crate::actions::username::Username;
 use crate::config::Config;

@@ -1,7 +1,7 @@
 //! `database`: dumps of the embedded database.
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;

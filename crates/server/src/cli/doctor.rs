@@ -1,6 +1,6 @@
 //! `doctor`: is everything around the program as it needs it?
 
-use super::output;
+use super::support::output;
 use crate::actions::doctor::{self, Level, Observation, Options, Report};
 use crate::clock::Clock;
 use crate::config::Config;

@@ -1,7 +1,7 @@
 //! `export`: collections with their media as files that every Anki opens.
 
-use super::open::Open;
-use super::{output, progress};
+use super::support::open::Open;
+use super::support::{output, progress};
 use crate::actions::export::{self, Exported};
 use crate::actions::username::Username;
 use crate::app::App;

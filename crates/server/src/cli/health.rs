@@ -1,6 +1,6 @@
 //! `health`: asks the server on this machine, for those who look after processes.
 
-use super::output;
+use super::support::output;
 use crate::config::Config;
 use crate::http::tls::unchecked;
 use anyhow::{Context, bail};

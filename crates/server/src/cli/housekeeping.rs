@@ -1,7 +1,7 @@
 //! `housekeeping`: one round of what the server does by itself every minute and every hour.
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;

@@ -1,7 +1,7 @@
 //! `migrate`: brings the tables up to date. `serve` does the same when it starts.
 
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::config::Config;
 use anyhow::bail;
 use store::collection::SCHEMA_VERSION;

@@ -1,15 +1,12 @@
-//! The command line. One file per command.
+//! The command line. One file per command; what they share is in `support`.
 //!
 //! Exit codes: 0 for done, 1 for failed, 2 for a wrong use: unknown arguments, or settings that cannot be used. `check` has its own.
 
 mod acme;
 mod backup;
 mod check;
-mod closing;
 mod collection;
 mod config;
-mod connection_limit;
-mod connections;
 mod createsuperuser;
 mod database;
 mod doctor;
@@ -18,11 +15,8 @@ mod health;
 mod housekeeping;
 mod import;
 mod migrate;
-mod open;
-mod output;
-mod password_input;
-mod progress;
 mod serve;
+mod support;
 mod user;
 
 use crate::config::{Config, ConfigErrors, Source};
@@ -31,6 +25,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::stat::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::output;
 
 /// A sync server for Anki that keeps collections in PostgreSQL, MariaDB or MySQL.
 ///

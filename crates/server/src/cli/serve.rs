@@ -1,9 +1,7 @@
 //! `serve`: the server.
 
-use super::connection_limit::ConnectionLimit;
-use super::connections;
-use super::open::Open;
-use super::output;
+use super::support::open::Open;
+use super::support::output;
 use crate::acme::Acme;
 use crate::actions::backup;
 use crate::actions::one_time_links::LinkKind;
@@ -11,6 +9,8 @@ use crate::app::{self, App};
 use crate::config::{Config, Databases, Source, TlsSource};
 use crate::housekeeping;
 use crate::http;
+use crate::http::listener;
+use crate::http::listener::limit::ConnectionLimit;
 use crate::http::tls::{self, Served, Tls};
 use crate::metrics;
 use crate::open_files;
@@ -173,12 +173,12 @@ async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listen
             Secure::ByAcme(_) => http::plain::router_with_challenges(https_port, app.main.clone(), app.clock.clone()),
             _ => http::plain::router(https_port),
         };
-        side_tasks.spawn(connections::serve(plain, router, None, limit.clone(), std::future::pending(), std::future::pending()));
+        side_tasks.spawn(listener::serve(plain, router, None, limit.clone(), std::future::pending(), std::future::pending()));
     }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "listening");
     let signals = tokio::sync::Mutex::new(signals);
     let next = || async { signals.lock().await.next().await };
-    connections::serve(listener, app::router(app), secure.tls(), limit, next(), next()).await;
+    listener::serve(listener, app::router(app), secure.tls(), limit, next(), next()).await;
     housekeeping.abort();
     backups.abort();
     side_tasks.shutdown().await;

@@ -1,11 +1,12 @@
-//! What belongs to no surface: health, host names, who asks from where and under which address, cookies and tokens of browsers, request
-//! ids, access log.
+//! What belongs to no surface: the listener, health, host names, who asks from where and under which address, cookies and tokens of
+//! browsers, request ids, access log.
 
 pub mod cookies;
 pub mod counted;
 pub mod csrf;
 pub mod health;
 pub mod hosts;
+pub mod listener;
 pub mod not_found;
 pub mod paced;
 pub mod peer;

@@ -7,7 +7,7 @@ use crate::actions::import::ImportError;
 use crate::actions::import::sync_server::{UserFolder, copy_database};
 use crate::actions::username::Username;
 use crate::app::App;
-use crate::cli::output;
+use crate::cli::support::output;
 use crate::passwords::from_ankisyncd;
 use anki::ankisyncd::{User, read_sessions, read_users};
 use anyhow::{Context, bail};

@@ -5,7 +5,7 @@ use crate::actions::edit_collection::merge::{MergeOptions, Merged};
 use crate::actions::import::apkg::{self, Giver};
 use crate::actions::username::Username;
 use crate::app::App;
-use crate::cli::{output, progress};
+use crate::cli::support::{output, progress};
 use anyhow::Context;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::actions::import::package::Package;
 use crate::actions::import::{self, Stamping};
 use crate::actions::username::Username;
 use crate::app::App;
-use crate::cli::output;
+use crate::cli::support::output;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
 use std::sync::Arc;

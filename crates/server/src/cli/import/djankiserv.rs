@@ -7,7 +7,7 @@ use crate::actions::import::media::Index;
 use crate::actions::import::{self, Stamping, django};
 use crate::actions::username::Username;
 use crate::app::App;
-use crate::cli::output;
+use crate::cli::support::output;
 use crate::clock::readable_time;
 use crate::config::connect_to_url;
 use anyhow::{Context, bail};

@@ -6,11 +6,11 @@ mod colpkg;
 mod djankiserv;
 mod sync_server;
 
-use super::open::Open;
-use super::{output, progress};
 use crate::actions::import::media::{self, Entry, Index, Outcome, Source};
 use crate::actions::import::{Imported, over_quota};
 use crate::app::App;
+use crate::cli::support::open::Open;
+use crate::cli::support::{output, progress};
 use crate::config::Config;
 use anki::file::Repairs;
 use anyhow::Context;

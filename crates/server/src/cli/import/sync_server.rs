@@ -7,7 +7,7 @@ use crate::actions::import::sync_server::{self, UserFolder};
 use crate::actions::import::{self, ImportError, Imported, Opened, Stamping};
 use crate::actions::username::Username;
 use crate::app::App;
-use crate::cli::output;
+use crate::cli::support::output;
 use anyhow::{Context, bail};
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! `user list`.
 
-use crate::cli::open::Open;
-use crate::cli::output;
+use crate::cli::support::open::Open;
+use crate::cli::support::output;
 use crate::clock::{iso_time, readable_time};
 use crate::config::Config;
 use serde_json::json;

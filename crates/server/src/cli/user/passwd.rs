@@ -1,9 +1,9 @@
 //! `user passwd`.
 
 use crate::actions::username::Username;
-use crate::cli::open::Open;
-use crate::cli::output;
-use crate::cli::password_input::PasswordInput;
+use crate::cli::support::open::Open;
+use crate::cli::support::output;
+use crate::cli::support::password_input::PasswordInput;
 use crate::config::Config;
 
 /// Set a user's password

@@ -1,8 +1,8 @@
 //! `user rename`.
 
 use crate::actions::username::Username;
-use crate::cli::open::Open;
-use crate::cli::output;
+use crate::cli::support::open::Open;
+use crate::cli::support::output;
 use crate::config::Config;
 
 /// Give a user another name

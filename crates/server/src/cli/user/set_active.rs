@@ -1,8 +1,8 @@
 //! `user disable` and `user enable`.
 
 use crate::actions::username::Username;
-use crate::cli::open::Open;
-use crate::cli::output;
+use crate::cli::support::open::Open;
+use crate::cli::support::output;
 use crate::config::Config;
 
 /// Keep a user out without deleting anything

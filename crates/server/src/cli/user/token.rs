@@ -2,8 +2,8 @@
 
 use crate::actions::api_tokens::{self, ListedToken, Scope};
 use crate::actions::username::Username;
-use crate::cli::open::Open;
-use crate::cli::output;
+use crate::cli::support::open::Open;
+use crate::cli::support::output;
 use crate::clock::{iso_time, readable_time};
 use crate::config::Config;
 use anyhow::bail;

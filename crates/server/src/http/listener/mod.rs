@@ -1,7 +1,9 @@
 //! Accepts connections and serves them, until told to stop.
 
-use super::closing;
-use super::connection_limit::{ConnectionLimit, Open};
+pub mod limit;
+
+mod closing;
+
 use crate::http::paced::Paced;
 use crate::http::site::OverTls;
 use crate::http::tls::Tls;
@@ -14,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use limit::{ConnectionLimit, Open};
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -132,11 +135,12 @@ impl Connections {
     /// Ends when all connections have, those that were coming about too. From then on, clients are refused and know it.
     async fn drain(self, listener: TcpListener) {
         let begun = Instant::now();
-        let is_deaf = closing::hear_nobody_new(&listener).inspect_err(|error| tracing::debug!(%error, "new connections are still heard"));
+        let refuses_new =
+            closing::refuse_new_connections(&listener).inspect_err(|error| tracing::debug!(%error, "new connections are still heard"));
         // Not accepted by the runtime, which may not have heard of them yet.
         if let Ok(listener) = listener.into_std() {
             self.accept_waiting(&listener);
-            while is_deaf.is_ok() && self.graceful.count() > 0 && begun.elapsed() < PATIENCE_WITH_CONNECTING {
+            while refuses_new.is_ok() && self.graceful.count() > 0 && begun.elapsed() < PATIENCE_WITH_CONNECTING {
                 tokio::time::sleep(LOOK).await;
                 self.accept_waiting(&listener);
             }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 /// From now on, nobody new can connect; who is about to still does. The socket goes on listening.
 #[cfg(target_os = "linux")]
-pub(super) fn hear_nobody_new(listener: &TcpListener) -> io::Result<()> {
+pub(super) fn refuse_new_connections(listener: &TcpListener) -> io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
     // For the kernel's classic packet filter, which sees segments from the TCP header on (linux/filter.h, RFC 9293 section 3.1).
@@ -29,7 +29,7 @@ pub(super) fn hear_nobody_new(listener: &TcpListener) -> io::Result<()> {
 
 /// Elsewhere the microseconds between the last look and the closing stay.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn hear_nobody_new(_listener: &TcpListener) -> io::Result<()> {
+pub(super) fn refuse_new_connections(_listener: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -47,7 +47,7 @@ mod tests {
             let listener = TcpListener::bind(address).await.unwrap();
             let address = listener.local_addr().unwrap();
             let mut waiting = TcpStream::connect(address).unwrap();
-            hear_nobody_new(&listener).unwrap();
+            refuse_new_connections(&listener).unwrap();
             let late = std::thread::spawn(move || TcpStream::connect_timeout(&address, Duration::from_secs(5)));
             waiting.write_all(b"I was here first").unwrap();
 
