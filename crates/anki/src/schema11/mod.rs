@@ -38,6 +38,11 @@ pub fn deck(object: Map<String, Value>) -> Result<Deck, SchemaError> {
     any_deck(object).and_then(|deck| with_id(deck.id, deck))
 }
 
+/// Whether a deck is a filtered one, by the value of its key `dyn`: 1 or `true`, as [`deck`] reads it.
+pub fn is_filtered(value: &Value) -> bool {
+    *value == 1 || *value == true
+}
+
 /// Checks a preset object.
 ///
 /// # Errors

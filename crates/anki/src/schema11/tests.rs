@@ -146,6 +146,14 @@ fn unknown_keys_and_numbers_stay_as_they_came() {
 }
 
 #[test]
+fn filtered_decks_are_known_by_one_rule() {
+    for (value, want) in [("1", true), ("true", true), ("0", false), ("2", false), ("false", false), ("null", false), (r#""1""#, false)] {
+        let value: Value = serde_json::from_str(value).unwrap();
+        assert_eq!(is_filtered(&value), want, "{value}");
+    }
+}
+
+#[test]
 fn an_id_of_zero_is_refused() {
     let mut deck = sound_deck();
     deck["id"] = json!(0);

@@ -6,6 +6,7 @@ pub mod administration;
 pub mod api_tokens;
 pub mod backup;
 pub mod check;
+pub mod collection_config;
 pub mod collection_file;
 pub mod doctor;
 pub mod edit_collection;

@@ -1,11 +1,12 @@
 //! Searching an account's collection in Anki's search language.
 
+use super::collection_config::CollectionConfig;
 use crate::clock::Clock;
-use anki::model::{ConfigEntry, Deck, Notetype, Stamps};
-use anki::search::{self, Context, DayRules, DeckNames, FieldNames, NotetypeNames, SearchError};
+use anki::model::{Deck, Notetype, Stamps};
+use anki::schema11;
+use anki::search::{self, Context, DeckNames, FieldNames, NotetypeNames, SearchError};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
 use store::StoreError;
 use store::collection::Collection;
 use store::collection::search::{Page, Wanted, page};
@@ -44,7 +45,7 @@ pub async fn search(user: &UserDb, clock: &Clock, account: i64, text: &str, want
         Some(current) => within(&tx, current, clock, text, &node, wanted).await,
         None => {
             // Nothing to find; that the search is right can be said all the same.
-            search::resolve(&node, &context(&Stamps::default(), &Config::default(), clock, vec![], vec![], vec![]), text)?;
+            search::resolve(&node, &context(&Stamps::default(), &CollectionConfig::default(), clock, vec![], vec![], vec![]), text)?;
             Ok(Page { ids: Vec::new(), next: None })
         }
     };
@@ -75,7 +76,7 @@ pub(super) async fn within(
 /// Those of the database.
 pub async fn load_context(tx: &Tx, current: &Current, clock: &Clock) -> Result<Context, StoreError> {
     let collection = Collection::within(tx, &current.schema);
-    let config = Config::new(collection.config().await?);
+    let config = CollectionConfig::new(collection.config().await?);
     let decks = collection.decks().await?;
     let notetypes = collection.notetypes().await?;
     let presets = collection.presets().await?.into_iter().map(|preset| (preset.id, preset.name)).collect();
@@ -84,7 +85,7 @@ pub async fn load_context(tx: &Tx, current: &Current, clock: &Clock) -> Result<C
 
 fn context(
     stamps: &Stamps,
-    config: &Config,
+    config: &CollectionConfig,
     clock: &Clock,
     decks: Vec<Deck>,
     notetypes: Vec<Notetype>,
@@ -102,34 +103,6 @@ fn context(
     }
 }
 
-/// The keys of a collection's config. A value of another kind than expected counts as missing, as in the clients.
-#[derive(Debug, Default)]
-pub struct Config(HashMap<String, Value>);
-
-impl Config {
-    pub fn new(entries: Vec<ConfigEntry>) -> Self {
-        Self(entries.into_iter().filter_map(|entry| Some((entry.key, serde_json::from_str(&entry.json).ok()?))).collect())
-    }
-
-    pub fn int(&self, key: &str) -> Option<i64> {
-        self.0.get(key)?.as_i64()
-    }
-
-    pub fn bool(&self, key: &str) -> Option<bool> {
-        self.0.get(key)?.as_bool()
-    }
-
-    pub fn day_rules(&self, created: i64) -> DayRules {
-        DayRules {
-            created,
-            rollover: self.int("rollover"),
-            creation_offset: self.int("creationOffset"),
-            local_offset: self.int("localOffset"),
-            scheduler: self.int("schedVer").unwrap_or(1),
-        }
-    }
-}
-
 fn deck(deck: Deck) -> DeckNames {
     #[derive(Deserialize, Default)]
     struct Json {
@@ -139,8 +112,8 @@ fn deck(deck: Deck) -> DeckNames {
         filtered: Value,
     }
     let json: Json = serde_json::from_str(&deck.json).unwrap_or_default();
-    let is_filtered = json.filtered == Value::Bool(true) || json.filtered.as_i64().is_some_and(|number| number != 0);
-    DeckNames { id: deck.id, name: deck.name, preset: if is_filtered { None } else { Some(json.conf.unwrap_or(1)) } }
+    let preset = if schema11::is_filtered(&json.filtered) { None } else { Some(json.conf.unwrap_or(1)) };
+    DeckNames { id: deck.id, name: deck.name, preset }
 }
 
 fn notetype(notetype: Notetype) -> NotetypeNames {

@@ -107,7 +107,7 @@ impl Work<'_, '_> {
         let presets: HashSet<i64> = self.each(|_: &Preset, _| {}).await?.into_keys().collect();
         let mut without_preset = Vec::new();
         let names = self.each(|deck: &Deck, object| {
-            if object.get("dyn").and_then(Value::as_i64) != Some(1)
+            if !object.get("dyn").is_some_and(schema11::is_filtered)
                 && let Some(preset) = object.get("conf").and_then(Value::as_i64)
                 && !presets.contains(&preset)
             {

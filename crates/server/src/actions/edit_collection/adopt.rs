@@ -7,7 +7,7 @@ use super::index::Decks;
 use super::merge::Days;
 use super::notes::Tags;
 use super::{Edit, Result};
-use crate::actions::search::Config;
+use crate::actions::collection_config::CollectionConfig;
 use crate::app::App;
 use anki::cards::CardRules;
 use anki::merge::NameTable;
@@ -82,7 +82,7 @@ async fn join(from: &Collection<'_>, begun: i64, edit: &mut Edit) -> Result<()> 
     let taken: HashSet<i64> = edit.stored().existing_cards(&card_ids).await?.into_iter().collect();
     let mut free = edit.stored().free_id(FreeId::Cards, card_ids.iter().max().map_or(0, |id| id + 1)).await?;
     let today = async |of: &Collection<'_>, created| {
-        let rules = Config::new(of.config().await?).day_rules(created);
+        let rules = CollectionConfig::new(of.config().await?).day_rules(created);
         Ok::<_, super::EditError>(rules.at(edit.now_secs()).today)
     };
     let days = Days { there: today(from, begun).await?, here: today(&edit.stored(), edit.created()).await? };

@@ -4,7 +4,7 @@ use super::{Edit, Problem, Result};
 use crate::actions::quota::ROW;
 use anki::model::{Deck, Notetype};
 use anki::names;
-use anki::schema11::{Restamp, restamp, stock};
+use anki::schema11::{self, Restamp, restamp, stock};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use store::collection::FreeId;
 
@@ -51,7 +51,7 @@ impl Decks {
 
     fn insert(&mut self, deck: &Deck) {
         let json: serde_json::Value = serde_json::from_str(&deck.json).unwrap_or_default();
-        let filtered = json["dyn"] == 1 || json["dyn"] == true;
+        let filtered = schema11::is_filtered(&json["dyn"]);
         let preset = json["conf"].as_i64().unwrap_or_default();
         self.by_key.entry(names::key(&deck.name)).or_insert(deck.id);
         self.by_id.insert(deck.id, Entry { name: deck.name.clone(), filtered, preset });

@@ -2,9 +2,10 @@
 //!
 //! What counts depends on the scheduler that the collection uses. Clients up to 2.1.66 know three of them, later ones only the third.
 
-use crate::actions::search::Config;
+use crate::actions::collection_config::CollectionConfig;
 use crate::clock::Clock;
 use anki::names;
+use anki::schema11;
 use anki::search::Timing;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,7 +48,7 @@ enum Scheduler {
 }
 
 impl Scheduler {
-    fn of(config: &Config) -> Self {
+    fn of(config: &CollectionConfig) -> Self {
         match config.int("schedVer") {
             None | Some(..=1) => Self::First,
             Some(_) if config.bool("sched2021") != Some(true) => Self::Second,
@@ -116,7 +117,7 @@ impl Waiting {
 
 pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock) -> Result<Vec<DeckCounts>, StoreError> {
     let collection = Collection::within(tx, &current.schema);
-    let config = Config::new(collection.config().await?);
+    let config = CollectionConfig::new(collection.config().await?);
     let timing = config.day_rules(current.stamps.created).at(clock.now_secs());
     let unburies = config.int("lastUnburied").unwrap_or(0) < timing.today;
     let learn_ahead = config.int("collapseTime").unwrap_or(1200);
@@ -231,7 +232,7 @@ struct PerDay {
 
 impl DeckJson {
     fn is_filtered(&self) -> bool {
-        self.filtered == Value::Bool(true) || self.filtered.as_i64().is_some_and(|number| number != 0)
+        schema11::is_filtered(&self.filtered)
     }
 
     fn limits(&self, presets: &HashMap<i64, PresetJson>, timing: &Timing, scheduler: Scheduler) -> Limits {

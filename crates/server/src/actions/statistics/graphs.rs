@@ -1,6 +1,6 @@
 //! What Anki's graphs show, put together from what the database counts.
 
-use crate::actions::search::Config;
+use crate::actions::collection_config::CollectionConfig;
 use crate::clock::Clock;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ pub struct Known {
 pub(super) async fn read(tx: &Tx, current: &Current, clock: &Clock, cards: Option<&[i64]>) -> Result<Graphs, StoreError> {
     let collection = Collection::within(tx, &current.schema);
     let counting = collection.statistics(cards);
-    let rules = Config::new(collection.config().await?).day_rules(current.stamps.created);
+    let rules = CollectionConfig::new(collection.config().await?).day_rules(current.stamps.created);
     let timing = rules.at(clock.now_secs());
     let mut graphs = Graphs {
         due: counting.due_by_day(&timing).await?.into_iter().map(|[day, cards]| (day, cards)).collect(),

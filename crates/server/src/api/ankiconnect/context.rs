@@ -1,8 +1,9 @@
 use super::super::auth::Caller;
 use super::args::Args;
 use super::failed::{Result, said};
+use crate::actions::collection_config::CollectionConfig;
 use crate::actions::edit_collection::{self, Change};
-use crate::actions::search::{Config, search};
+use crate::actions::search::search;
 use crate::app::App;
 use anki::search::Timing;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl Context<'_> {
 
     /// Which day it is in the collection.
     pub async fn timing(&self, current: &Current) -> Result<Timing> {
-        let config = Config::new(self.stored(current).config().await?);
+        let config = CollectionConfig::new(self.stored(current).config().await?);
         Ok(config.day_rules(current.stamps.created).at(self.app.clock.now_secs()))
     }
 }

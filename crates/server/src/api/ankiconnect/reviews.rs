@@ -4,8 +4,8 @@ use super::args::{Args, int};
 use super::context::Context;
 use super::decks::{DeckNames, needed};
 use super::failed::{Result, said};
+use crate::actions::collection_config::CollectionConfig;
 use crate::actions::edit_collection::reviews::AddReviews;
-use crate::actions::search::Config;
 use crate::clock;
 use anki::model::Review;
 use serde_json::{Map, Value, json};
@@ -93,7 +93,7 @@ pub async fn today(cx: &Context<'_>, _: &Args<'_>) -> Result<Value> {
 pub async fn by_day(cx: &Context<'_>, _: &Args<'_>) -> Result<Value> {
     let current = cx.open().await?;
     let stored = cx.stored(&current);
-    let config = Config::new(stored.config().await?);
+    let config = CollectionConfig::new(stored.config().await?);
     let west = config.int("localOffset").or_else(|| config.int("creationOffset")).unwrap_or_default();
     let rollover = config.int("rollover").unwrap_or(4).clamp(0, 23);
     let days = stored.reviews_by_day((west * 60 + rollover * 3600) * 1000).await?;

@@ -2,8 +2,8 @@
 
 use super::problem::{Answer, Problem};
 use super::request::{Api, Body, Page, Path, Query, cursor, limit, select};
+use crate::actions::collection_config::CollectionConfig;
 use crate::actions::edit_collection::config::SetConfig;
-use crate::actions::search::Config;
 use anki::model::Review;
 use axum::Json;
 use axum::http::StatusCode;
@@ -67,7 +67,7 @@ pub async fn get(api: Api) -> Answer<Json<CollectionView>> {
 
 /// The number of today, counted from the day on which the collection was made, by the rules of the device that was used last.
 pub(super) async fn today(api: &Api, current: &Current) -> Answer<i64> {
-    let config = Config::new(api.stored(current).config().await?);
+    let config = CollectionConfig::new(api.stored(current).config().await?);
     Ok(config.day_rules(current.stamps.created).at(api.app.clock.now_secs()).today)
 }
 

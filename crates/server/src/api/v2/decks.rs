@@ -7,6 +7,7 @@ use super::request::{Api, Body, Page, Path, seen, versioned};
 use crate::actions::edit_collection::decks::{ChangeDeck, CreateDeck, DeleteDecks, object_version};
 use crate::actions::edit_collection::{DeckRef, Edit};
 use anki::model::Deck;
+use anki::schema11;
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -111,7 +112,7 @@ fn view(deck: &Deck, cards: i64) -> DeckView {
     DeckView {
         id: deck.id,
         name: deck.name.clone(),
-        filtered: settings.get("dyn").is_some_and(|filtered| filtered == 1 || filtered == true),
+        filtered: settings.get("dyn").is_some_and(schema11::is_filtered),
         preset_id: settings.get("conf").and_then(Value::as_i64),
         cards,
         modified: deck.mtime,

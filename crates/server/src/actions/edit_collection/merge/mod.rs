@@ -14,9 +14,9 @@ pub use media::{PackedMedia, is_static, safe_name};
 pub use source::{Source, SourceError};
 
 use super::{Change, Edit, EditError, Problem, Result};
+use crate::actions::collection_config::CollectionConfig;
 use crate::actions::collection_file::Lot;
 use crate::actions::quota::ROW;
-use crate::actions::search::Config;
 use anki::file::FileError;
 use anki::model::Card;
 use anki::schema11::{Restamp, restamp};
@@ -88,7 +88,7 @@ impl Change for MergePackage {
 
     async fn make(&self, edit: &mut Edit) -> Result<Merged> {
         let mut report = Merged::default();
-        let config = Config::new(edit.stored().config().await?);
+        let config = CollectionConfig::new(edit.stored().config().await?);
         let rules = config.day_rules(edit.created());
         if rules.scheduler < 2 {
             return Err(Problem::invalid(

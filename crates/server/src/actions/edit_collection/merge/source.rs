@@ -1,8 +1,8 @@
 //! The collection in a package, and which of its objects come along.
 
 use super::{Lots, MergeOptions};
+use crate::actions::collection_config::CollectionConfig;
 use crate::actions::collection_file::Lot;
-use crate::actions::search::Config;
 use anki::file::{CollectionFile, FileError};
 use anki::model::{Card, Deck, Note, Notetype, Preset, Review};
 use anki::names;
@@ -72,7 +72,7 @@ impl Source {
     /// # Errors
     /// When the file cannot be read, or notes name notetypes that are not there.
     pub fn new(file: CollectionFile, options: MergeOptions) -> Result<Self, SourceError> {
-        let config = Config::new(file.config()?);
+        let config = CollectionConfig::new(file.config()?);
         let rules = config.day_rules(file.stamps().created);
         let all_notetypes = file.notetypes()?;
         let field_counts: HashMap<i64, usize> =
@@ -346,7 +346,7 @@ pub(super) fn value(json: &str) -> Value {
 }
 
 pub(super) fn is_filtered(json: &Value) -> bool {
-    json["dyn"] == 1 || json["dyn"] == true
+    schema11::is_filtered(&json["dyn"])
 }
 
 fn object(json: &str) -> Result<Map<String, Value>, SourceError> {
