@@ -2,7 +2,6 @@
 
 use crate::actions::accounts::Accounts;
 use crate::actions::one_time_links::OneTimeLinks;
-use crate::actions::turns::Turns;
 use crate::actions::web_sessions::WebSessions;
 use crate::api;
 use crate::api::state::ApiState;
@@ -20,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::main_db::MainDb;
+use store::turns::Turns;
 use store::user_db::UserDb;
 use tokio::sync::Semaphore;
 

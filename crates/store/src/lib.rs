@@ -11,6 +11,7 @@ mod error;
 pub mod main_db;
 pub mod migrations;
 pub mod repeat;
+pub mod turns;
 pub mod user_db;
 
 pub use error::{Result, StoreError};

@@ -1,5 +1,6 @@
 //! Media files of an account by name: for whoever stores, reads or deletes single ones. Devices hear of it at their next media sync.
 
+use super::quota::{Full, exceeds};
 use crate::app::App;
 use anki::media::{check_name, name_with_hash, usable_name};
 use anki::text::normalize_nfc;
@@ -26,8 +27,8 @@ pub enum MediaFailed {
     Empty,
     #[error("the file has more than 100 MiB")]
     TooLarge,
-    #[error("the media of this account may take {} MB at most", .0 / 1_000_000)]
-    Full(i64),
+    #[error(transparent)]
+    Full(#[from] Full),
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Disk or bucket fail.
@@ -89,9 +90,9 @@ pub async fn put(app: &Arc<App>, owner: &Account, wanted: Wanted<'_>, content: B
     let size = i64::try_from(content.len()).unwrap_or(i64::MAX);
     if let Some(quota) = owner.quota_media_bytes {
         let used = app.user.media_state(account).await?.unwrap_or_default().bytes;
-        let added = size - known.as_ref().map_or(0, |file| file.size);
-        if added > 0 && used.saturating_add(added) > quota {
-            return Err(MediaFailed::Full(quota));
+        let added = size.saturating_sub(known.as_ref().map_or(0, |file| file.size));
+        if exceeds(used, u64::try_from(added).unwrap_or(0), quota) {
+            return Err(Full::Media(quota).into());
         }
     }
     let content_key = {

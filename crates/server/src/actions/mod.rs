@@ -25,7 +25,6 @@ pub mod password_rules;
 pub mod quota;
 pub mod search;
 pub mod statistics;
-pub mod turns;
 pub mod unnamed_media;
 pub mod username;
 pub mod web_sessions;

@@ -1,4 +1,4 @@
-//! Who owns a collection, and how much room it may take.
+//! Who owns a collection, and how much room it and its media may take.
 //!
 //! A collection is measured as it lies in the database, as syncs measure it, so that what administrators see is what counts.
 
@@ -8,6 +8,34 @@ use store::main_db::Account;
 
 /// What a row takes beside its texts: the other columns, and its places in indexes.
 pub const ROW: usize = 200;
+
+/// An account has no room for what is to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// Its collection would grow beyond so many bytes.
+    #[error("the collection of this account may take {} MB at most, and there is no room for more; deleting still works", .0 / 1_000_000)]
+    Collection(i64),
+    /// Its media would.
+    #[error("the media of this account may take {} MB at most", .0 / 1_000_000)]
+    Media(i64),
+}
+
+impl Full {
+    /// The same for clients that show it to their user as it is.
+    pub fn for_user(self) -> String {
+        let (Self::Collection(quota) | Self::Media(quota)) = self;
+        let what = match self {
+            Self::Collection(_) => "collection",
+            Self::Media(_) => "media",
+        };
+        format!("Your {what} may take {} MB on this server at most. Ask its administrator for more.", quota / 1_000_000)
+    }
+}
+
+/// Whether `added` bytes are too many where `used` are taken already. What adds none always fits.
+pub fn exceeds(used: i64, added: u64, quota: i64) -> bool {
+    added > 0 && used.saturating_add_unsigned(added) > quota
+}
 
 /// Whose collection is changed.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +74,10 @@ impl Room {
     }
 
     /// # Errors
-    /// [`EditError::Full`] when so many bytes more are too many. What adds none always fits.
-    pub(super) fn check(self, added: usize) -> Result<(), EditError> {
+    /// [`Full::Collection`] when so many bytes more are too many.
+    pub(super) fn check(self, added: usize) -> Result<(), Full> {
         match self.0 {
-            Some((quota, used)) if added > 0 && used.saturating_add(i64::try_from(added).unwrap_or(i64::MAX)) > quota => {
-                Err(EditError::Full(quota))
-            }
+            Some((quota, used)) if exceeds(used, added as u64, quota) => Err(Full::Collection(quota)),
             _ => Ok(()),
         }
     }
@@ -70,6 +96,8 @@ mod tests {
             (Some((10, 50)), 0, true),
             (Some((10, 50)), 1, false),
             (Some((10, 5)), usize::MAX, false),
+            (Some((i64::MAX, i64::MAX)), 1, true),
+            (Some((0, 0)), 0, true),
         ] {
             assert_eq!(Room(room).check(added).is_ok(), fits, "{room:?} {added}");
         }

@@ -4,9 +4,9 @@ use super::auth::basic::Verified;
 use super::auth::jwt::Jwt;
 use super::bodies::Bodies;
 use super::v2::rate::Rate;
-use crate::actions::turns::Turns;
 use crate::config::Config;
 use std::sync::Arc;
+use store::turns::Turns;
 
 /// Only what a process can lose at any time.
 pub struct ApiState {

@@ -1,10 +1,10 @@
 //! How a sync request is refused. Clients look at the status only, and act on it: see the README of this folder.
 
-use crate::actions::turns::TooMany;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::StoreError;
 use store::repeat::{Repeatable, Repetition};
+use store::turns::TooMany;
 
 /// A refused request: the status that tells the client what to do, and the reason, which goes into our log.
 #[derive(Debug, Clone, thiserror::Error)]

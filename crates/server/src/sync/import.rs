@@ -5,10 +5,10 @@
 //! upload has taken place; whatever needs the rows waits, and any process takes the import over if this one dies.
 
 use super::error::SyncError;
-use super::quota;
 use super::upload::Refusal;
 use crate::actions::edit_collection::adopt;
 use crate::actions::load_collection::{LEASE, LoadError, check_and_load, keep_lease, load};
+use crate::actions::quota::{Full, exceeds};
 use crate::app::App;
 use crate::media_store::SHARED_IMPORTS as SHARED;
 use crate::metrics::{IMPORTS, STAGES};
@@ -200,9 +200,9 @@ async fn finish_quickly(
 ) -> Result<(), Refusal> {
     let current = merged(app, upload.account, made_here, loaded?).await?;
     if let Some(quota) = upload.quota
-        && quota::exceeds(app.user.schema_size(&current.schema).await?, 0, quota)
+        && exceeds(0, app.user.schema_size(&current.schema).await?.unsigned_abs(), quota)
     {
-        return Err(Refusal::Tell(quota::collection_is_full(quota)));
+        return Err(Refusal::Tell(Full::Collection(quota).for_user()));
     }
     done(app.user.switch(new, &current, app.clock.now_ms()).await)?;
     log_end(upload, &current);

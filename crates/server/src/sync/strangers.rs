@@ -6,7 +6,6 @@
 
 use super::error::{SyncError, SyncResult};
 use super::spool::{self, Compression, Spooled};
-use crate::actions::turns::{Turn, Turns};
 use crate::network;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -16,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use store::turns::{Turn, Turns};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Payloads up to here stay in memory; most steps of a sync send no more.

@@ -4,10 +4,10 @@ use super::context::Context;
 use super::error::{SyncError, SyncResult};
 use super::import::{self, Upload};
 use super::incoming::Incoming;
-use super::quota;
 use super::reply;
 use super::spool::Spooled;
 use crate::actions::load_collection::LoadError;
+use crate::actions::quota::{Full, exceeds};
 use anki::file::{CollectionFile, FileError, Limits};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
@@ -49,9 +49,9 @@ async fn replace(cx: &Context, spooled: Spooled) -> Result<(), Refusal> {
     };
     let limits = Limits { max_bytes: app.config.limits.max_upload, ..Limits::default() };
     if let Some(quota) = cx.quota_collection
-        && quota::exceeds(0, spooled.file.as_file().metadata()?.len(), quota)
+        && exceeds(0, spooled.file.as_file().metadata()?.len(), quota)
     {
-        return Err(Refusal::Tell(quota::collection_is_full(quota)));
+        return Err(Refusal::Tell(Full::Collection(quota).for_user()));
     }
     let opened = tokio::task::spawn_blocking(move || {
         let file = CollectionFile::open_unchecked(spooled.file.path(), &limits)?;

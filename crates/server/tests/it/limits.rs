@@ -5,13 +5,13 @@ use crate::support::{BASIC, Device, NOW, TestServer, collection, note_row};
 use anki::file::Schema;
 use axum::body::{Body, Bytes};
 use axum::http::Request;
-use djankiserv::actions::turns::Turns;
 use djankiserv::app::App;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use store::turns::Turns;
 
 fn limited(change: impl FnOnce(&mut djankiserv::config::Limits)) -> impl FnOnce(&mut App) {
     move |app| {

@@ -11,6 +11,7 @@ use djankiserv::actions::import::apkg::{self, Giver};
 use djankiserv::actions::import::folder::MediaFolder;
 use djankiserv::actions::import::media::{Index, import as import_media};
 use djankiserv::actions::import::{self, ImportError, Stamping};
+use djankiserv::actions::quota::Full;
 use serde_json::json;
 use store::main_db::AccountChange;
 
@@ -187,7 +188,7 @@ async fn packages_of_users_are_held_to_quotas() {
     let full = import(Some(size + 100), None, Giver::User).await;
     assert!(matches!(full, Err(ImportError::Edit(EditError::Full(_)))), "{full:?}");
     let full = import(None, Some(5), Giver::User).await;
-    assert!(matches!(full, Err(ImportError::Edit(EditError::MediaFull(5)))), "{full:?}");
+    assert!(matches!(full, Err(ImportError::Edit(EditError::Full(Full::Media(5))))), "{full:?}");
     let account = server.account("a").await;
     assert_eq!((a.notes().await.len(), server.app.user.media_state(account).await.unwrap().unwrap().files), (1, 0));
     let merged = import(Some(size + 100), Some(5), Giver::Operator).await.unwrap();

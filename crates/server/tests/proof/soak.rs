@@ -7,12 +7,12 @@ use crate::{lasting, say};
 use anki::file::Schema;
 use anki::model::{Card, Note};
 use djankiserv::actions::accounts::NewUser;
-use djankiserv::actions::turns::Turns;
 use djankiserv::actions::username::Username;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use store::collection::Collection;
+use store::turns::Turns;
 
 const ACCOUNTS: usize = 200;
 

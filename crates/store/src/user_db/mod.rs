@@ -35,8 +35,8 @@ pub struct UserDb {
     /// Eight hexadecimal digits that all names of schemas of this installation begin with.
     schema_prefix: Arc<str>,
     /// Of those who want to lock a collection, and of those who want to lock media.
-    collections: Arc<Queue>,
-    media: Arc<Queue>,
+    collections: Queue,
+    media: Queue,
 }
 
 /// The parts of the tables, and how many steps this version knows of each.
@@ -72,8 +72,7 @@ impl UserDb {
             )));
         }
         let digits: String = installation.chars().filter(char::is_ascii_hexdigit).take(8).collect();
-        let (collections, media) = Default::default();
-        Ok(Self { db, schema_prefix: format!("djs_{digits}").into(), collections, media })
+        Ok(Self { db, schema_prefix: format!("djs_{digits}").into(), collections: Queue::new(), media: Queue::new() })
     }
 
     /// The connection pool, for the parts of this crate that work on a collection's schema.

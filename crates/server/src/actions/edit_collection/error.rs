@@ -1,3 +1,4 @@
+use crate::actions::quota::Full;
 use store::StoreError;
 use store::repeat::{Repeatable, Repetition};
 use store::user_db::Occupied;
@@ -8,12 +9,9 @@ pub enum EditError {
     /// A device syncs or uploads. Passes by itself.
     #[error("{}", in_progress(*.0))]
     InProgress(Occupied),
-    /// It would grow beyond so many bytes.
-    #[error("the collection of this account may take {} MB at most, and there is no room for more; deleting still works", .0 / 1_000_000)]
-    Full(i64),
-    /// Its media would grow beyond so many bytes.
-    #[error("the media of this account may take {} MB at most", .0 / 1_000_000)]
-    MediaFull(i64),
+    /// The account has no room for it.
+    #[error(transparent)]
+    Full(#[from] Full),
     /// What was asked for cannot be done.
     #[error(transparent)]
     Problem(#[from] Problem),

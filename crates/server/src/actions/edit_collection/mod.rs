@@ -151,7 +151,7 @@ async fn attempt<C: Change>(app: &App, account: i64, room: Room, change: &C) -> 
     };
     let mut edit = Edit { locked, current, now_ms, changed: false, config_changed: false, needs_one_way: false, added: 0 };
     let made = match change.make(&mut edit).await {
-        Ok(done) => room.check(edit.added).map(|()| done),
+        Ok(done) => room.check(edit.added).map(|()| done).map_err(EditError::from),
         Err(error) => Err(error),
     };
     let done = match made {

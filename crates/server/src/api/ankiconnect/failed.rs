@@ -29,7 +29,7 @@ pub fn said(text: impl Into<String>) -> Failed {
 impl From<EditError> for Failed {
     fn from(error: EditError) -> Self {
         match error {
-            EditError::InProgress(_) | EditError::Full(_) | EditError::MediaFull(_) => Self(error.to_string()),
+            EditError::InProgress(_) | EditError::Full(_) => Self(error.to_string()),
             EditError::Problem(problem) => problem.into(),
             EditError::Store(error) => error.into(),
             EditError::Internal(reason) => internal(&reason),

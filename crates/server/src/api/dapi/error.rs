@@ -76,7 +76,7 @@ impl From<EditError> for Refusal {
     fn from(error: EditError) -> Self {
         match error {
             EditError::InProgress(_) => Self::unavailable(error.to_string()),
-            EditError::Full(_) | EditError::MediaFull(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+            EditError::Full(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
             EditError::Problem(problem) => Self::bad_request(problem.to_string()),
             EditError::Store(error) => error.into(),
             EditError::Internal(reason) => internal(&reason),

@@ -145,7 +145,7 @@ impl From<EditError> for Problem {
     fn from(error: EditError) -> Self {
         match error {
             EditError::InProgress(_) => Self::unavailable("sync_in_progress", error.to_string()),
-            EditError::Full(_) | EditError::MediaFull(_) => Self::quota(error.to_string()),
+            EditError::Full(_) => Self::quota(error.to_string()),
             EditError::Problem(problem) => problem.into(),
             EditError::Store(error) => error.into(),
             EditError::Internal(reason) => failed(&reason),

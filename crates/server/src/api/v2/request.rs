@@ -3,7 +3,6 @@
 use super::problem::{Answer, Problem};
 use crate::actions::api_tokens::Scope;
 use crate::actions::edit_collection::{self, Change};
-use crate::actions::turns::{TooMany, Turn};
 use crate::api::auth::{self, Caller};
 use crate::api::bodies::{BodyError, Held, Sender};
 use crate::app::App;
@@ -18,6 +17,7 @@ use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::collection::Collection;
+use store::turns::{TooMany, Turn};
 use store::user_db::Current;
 
 /// The most bytes of a body that is JSON.

@@ -5,10 +5,10 @@ use crate::support::{PASSWORD, TestServer};
 use axum::body::Body;
 use axum::http::Request;
 use bytes::Bytes;
-use djankiserv::actions::turns::Turns;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use store::turns::Turns;
 
 /// A request whose body never ends, as it holds its turn for that long.
 fn endless(server: &TestServer, method: &str, path: &str) -> tokio::task::JoinHandle<()> {

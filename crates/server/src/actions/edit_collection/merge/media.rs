@@ -3,6 +3,7 @@
 
 use super::super::{Edit, EditError, Result};
 use super::{MergePackage, Merged};
+use crate::actions::quota::{Full, exceeds};
 use anki::media::usable_name;
 use anki::text::{FIELD_SEPARATOR, rename_media, split_fields};
 use std::borrow::Cow;
@@ -107,8 +108,8 @@ impl Media {
             && !writes.is_empty()
         {
             let used = package.user.media_state_in(&edit.locked.tx, edit.locked.state.account).await?.unwrap_or_default().bytes;
-            if used.saturating_add(i64::try_from(report.media_bytes_added).unwrap_or(i64::MAX)) > quota {
-                return Err(EditError::MediaFull(quota));
+            if exceeds(used, report.media_bytes_added, quota) {
+                return Err(Full::Media(quota).into());
             }
         }
         if !package.options.dry_run && !writes.is_empty() {

@@ -1,4 +1,4 @@
-//! How many requests of one account, or of whoever else, are served at the same time, so that nobody can take the server from the others.
+//! Turns by key: how many of one account, or of whoever else, go on at the same time, so that nobody can take the server from the others.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long a request waits for those before it.
+/// How long a request waits for those before it, unless said otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// So many requests of the account are being served.
@@ -17,6 +17,7 @@ pub struct TooMany(pub usize);
 /// Turns by account, or by another key. Only of this process: it is the process's memory and processor that are shared out.
 pub struct Turns<K: Eq + Hash = i64> {
     at_once: usize,
+    patience: Duration,
     keys: Mutex<HashMap<K, Arc<Semaphore>>>,
 }
 
@@ -31,7 +32,12 @@ pub struct Turn<K: Eq + Hash = i64> {
 impl<K: Eq + Hash + Clone> Turns<K> {
     /// At most `at_once` requests of a key.
     pub fn new(at_once: usize) -> Arc<Self> {
-        Arc::new(Self { at_once, keys: Mutex::default() })
+        Self::with_patience(at_once, PATIENCE)
+    }
+
+    /// The same, where one waits for so long.
+    pub fn with_patience(at_once: usize, patience: Duration) -> Arc<Self> {
+        Arc::new(Self { at_once, patience, keys: Mutex::default() })
     }
 
     /// Waits for a turn.
@@ -41,7 +47,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     pub async fn take(self: &Arc<Self>, key: K) -> Result<Turn<K>, TooMany> {
         let semaphore = self.semaphore(key.clone());
         let mut turn = Turn { permit: None, key, turns: self.clone() };
-        match tokio::time::timeout(PATIENCE, semaphore.acquire_owned()).await {
+        match tokio::time::timeout(self.patience, semaphore.acquire_owned()).await {
             Ok(Ok(permit)) => turn.permit = Some(permit),
             _ => return Err(TooMany(self.at_once)),
         }
