@@ -43,8 +43,8 @@ def import_package(self, path):
     self.open()
 
 
-def export_apkg(self, path, with_scheduling, with_presets=False, with_media=True, legacy=False, deck=None):
-    """All decks, or one, as "File, Export" writes them into an .apkg."""
+def export_apkg(self, path, with_scheduling, with_presets=False, with_media=True, legacy=False, deck=None, notes=None):
+    """All decks, one, or some notes, as "File, Export" writes them into an .apkg."""
     self.save()
     if not hasattr(self.col, "export_anki_package"):
         from anki.exporting import AnkiPackageExporter
@@ -68,16 +68,52 @@ def export_apkg(self, path, with_scheduling, with_presets=False, with_media=True
         from anki.collection import DeckIdLimit
 
         limit = DeckIdLimit(deck)
+    elif notes is not None:
+        from anki.collection import NoteIdsLimit
+
+        limit = NoteIdsLimit(notes)
     self.col.export_anki_package(out_path=path, limit=limit, **arguments)
 
 
-def import_apkg(self, path, with_scheduling, with_presets=False):
-    """Merges an .apkg, as "File, Import" does, in the newest client. Answers how many notes were new, updated, there already, conflicting."""
-    from anki.collection import ImportAnkiPackageOptions, ImportAnkiPackageRequest
+def import_apkg(self, path, with_scheduling, with_presets=False, merge_notetypes=False, update_notes=0, update_notetypes=0):
+    """Merges an .apkg, as "File, Import" does. The newest clients answer how many notes were new, updated, there already, conflicting; those
+    before 23.10 have no choices."""
+    self.save()
+    if not hasattr(self.col, "import_anki_package"):
+        from anki.importing.apkg import AnkiPackageImporter
 
-    options = ImportAnkiPackageOptions(with_scheduling=with_scheduling, with_deck_configs=with_presets)
+        _let_it_speak()
+        AnkiPackageImporter(self.col, path).run()
+        self.col.save()
+        return None
+    try:
+        from anki.collection import ImportAnkiPackageOptions, ImportAnkiPackageRequest
+    except ImportError:
+        self.col.import_anki_package(path)
+        return None
+    options = ImportAnkiPackageOptions(
+        with_scheduling=with_scheduling,
+        with_deck_configs=with_presets,
+        merge_notetypes=merge_notetypes,
+        update_notes=update_notes,
+        update_notetypes=update_notetypes,
+    )
     log = self.col.import_anki_package(ImportAnkiPackageRequest(package_path=path, options=options)).log
     return [len(log.new), len(log.updated), len(log.duplicate), len(log.conflicting)]
+
+
+def _let_it_speak():
+    """The protobuf library of today takes that client's maps for lists, which it would fill for what it says of an import."""
+    import anki._backend as backend
+
+    def translate_string_in(module_index, message_index, **arguments):
+        request = backend.i18n_pb2.TranslateStringRequest(module_index=module_index, message_index=message_index)
+        for key, value in arguments.items():
+            entry = request.args.add(key=key)
+            setattr(entry.value, "str" if isinstance(value, str) else "number", value)
+        return request
+
+    backend.translate_string_in = translate_string_in
 
 
 def _unpack(package, collection, media):

@@ -5,6 +5,7 @@
 
 mod html;
 mod media_tags;
+mod references;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use crate::model::Note;
 
 pub use html::{decode_entities, strip_html, strip_html_keeping_media_names};
 pub use media_tags::rename_media;
+pub use references::{media_in_css, media_in_field, media_in_template};
 
 /// What separates the fields in a note's text.
 pub const FIELD_SEPARATOR: char = '\u{1f}';

@@ -11,6 +11,7 @@ pub mod collection_file;
 pub mod doctor;
 pub mod edit_collection;
 pub mod email;
+pub mod exchange;
 pub mod export;
 pub mod external_logins;
 pub mod import;

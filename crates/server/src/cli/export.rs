@@ -1,8 +1,10 @@
-//! `export`: collections with their media as files that every Anki opens.
+//! `export`: collections with their media, and parts of them, as files that every Anki opens.
 
 use super::support::open::Open;
 use super::support::{output, progress};
-use crate::actions::export::{self, Exported};
+use crate::actions::exchange::Extent;
+use crate::actions::export::apkg::{self, PackageOptions, Selection};
+use crate::actions::export::{self, Export, Exported};
 use crate::actions::username::Username;
 use crate::app::App;
 use crate::config::Config;
@@ -13,10 +15,10 @@ use std::sync::Arc;
 use store::main_db::Account;
 use tokio::io::AsyncWriteExt;
 
-/// Write collections with their media to .colpkg files
+/// Write collections with their media to .colpkg files, or decks to .apkg files
 ///
-/// Such a file holds all of a user's notes, cards, reviews, decks, settings and media as of one moment. Anki opens it by "File, Import", and
-/// `djankiserv import colpkg` brings it back. Safe while servers run and devices sync.
+/// A .colpkg holds all of a user's notes, cards, reviews, decks, settings and media as of one moment. Anki opens it by "File, Import", and
+/// `djankiserv import colpkg` brings it back. An .apkg is what one gives to somebody else, who merges it into a collection. Safe while servers run and devices sync.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Write one user's collection to a file
@@ -30,6 +32,11 @@ pub enum Command {
         #[arg(long)]
         legacy: bool,
     },
+    /// Write decks or single notes of a user to a file that others can merge into their collections
+    #[command(
+        after_help = "Examples:\n  djankiserv export apkg ann french.apkg --deck French --no-scheduling\n  djankiserv export apkg ann --search 'tag:shared'"
+    )]
+    Apkg(ApkgArgs),
     /// Write every user's collection to a folder
     #[command(after_help = "Example:\n  djankiserv export all /backups/today")]
     All {
@@ -39,6 +46,34 @@ pub enum Command {
         #[arg(long)]
         legacy: bool,
     },
+}
+
+/// What goes into an .apkg.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct ApkgArgs {
+    /// The user
+    username: String,
+    /// The file, which must not exist yet; by default named after deck or user, and day, in the current folder
+    file: Option<PathBuf>,
+    /// Only notes with cards in this deck and those below it; otherwise all notes
+    #[arg(long, value_name = "NAME")]
+    deck: Option<String>,
+    /// Only notes that this search finds, in the language of Anki's browser
+    #[arg(long, value_name = "SEARCH", conflicts_with = "deck")]
+    search: Option<String>,
+    /// Leave out when cards are due and how they were answered, and the tags `marked` and `leech`
+    #[arg(long)]
+    no_scheduling: bool,
+    /// Leave out the options of decks
+    #[arg(long)]
+    no_presets: bool,
+    /// Leave out the media files that the notes use
+    #[arg(long)]
+    no_media: bool,
+    /// Write the larger form that Anki 2.1.49 and older can read as well
+    #[arg(long)]
+    legacy: bool,
 }
 
 pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
@@ -51,6 +86,7 @@ pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
                 let account = app.accounts.find(&Username::new(&username)?).await?;
                 one(&app, &account, file, None, form(legacy)).await
             }
+            Command::Apkg(args) => some(&app, args).await,
             Command::All { folder, legacy } => all(&app, &folder, form(legacy)).await,
         }
     })
@@ -79,8 +115,27 @@ async fn all(app: &Arc<App>, folder: &Path, form: Form) -> anyhow::Result<()> {
 
 async fn one(app: &Arc<App>, account: &Account, file: Option<PathBuf>, folder: Option<&Path>, form: Form) -> anyhow::Result<()> {
     let spinner = progress::spinner(&account.username);
-    let export = export::prepare(app, account, form).await?;
+    let export = export::prepare(app, account, form).await;
     spinner.finish_and_clear();
+    save(export?, account, file, folder).await
+}
+
+async fn some(app: &Arc<App>, args: ApkgArgs) -> anyhow::Result<()> {
+    let account = app.accounts.find(&Username::new(&args.username)?).await?;
+    let selection = match (args.deck, args.search) {
+        (Some(deck), _) => Selection::Deck(deck),
+        (None, Some(search)) => Selection::Search(search),
+        (None, None) => Selection::All,
+    };
+    let extent = Extent { scheduling: !args.no_scheduling, presets: !args.no_presets };
+    let options = PackageOptions { extent, with_media: !args.no_media, form: form(args.legacy) };
+    let spinner = progress::spinner(&account.username);
+    let export = apkg::prepare(app, &account, &selection, options, None).await;
+    spinner.finish_and_clear();
+    save(export?, &account, args.file, None).await
+}
+
+async fn save(export: Export, account: &Account, file: Option<PathBuf>, folder: Option<&Path>) -> anyhow::Result<()> {
     let path = file.unwrap_or_else(|| folder.unwrap_or_else(|| Path::new("")).join(export.file_name()));
     let (Exported { media, lost }, bytes) = write(export, &account.username, &path).await?;
     output::line(&format!("{}: {} ({bytes} bytes, {media} media files)", account.username, path.display()));

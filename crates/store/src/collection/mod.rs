@@ -12,6 +12,7 @@ mod graves;
 mod load;
 mod notes;
 mod objects;
+mod part;
 mod revlog;
 mod revlog_read;
 pub mod search;

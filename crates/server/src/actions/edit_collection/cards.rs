@@ -139,7 +139,7 @@ pub(super) async fn delete_cards(cards: &[Card], edit: &mut Edit) -> Result<Dele
 }
 
 /// Out of the filtered deck in which a card may be, back to where it came from.
-pub(super) fn take_home(card: &mut Card) {
+pub(in crate::actions) fn take_home(card: &mut Card) {
     if card.original_deck_id == 0 {
         return;
     }

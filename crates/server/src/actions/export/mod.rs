@@ -1,11 +1,13 @@
-//! A collection with its media as one `.colpkg` file, which every client can open.
+//! A collection with its media as one `.colpkg` file, which every client can open, or a part of it as an [`apkg`].
 //!
 //! The collection is written to a file from one snapshot, in which the list of media is read too. From then on no connection is held,
 //! and the package is made as fast as somebody takes its pieces, a media file at a time.
 
+pub mod apkg;
 mod pieces;
 
 use super::collection_file;
+use crate::actions::search::SearchFailed;
 use crate::app::App;
 use anki::file::FileError;
 use anki::model::Stamps;
@@ -18,7 +20,7 @@ use store::StoreError;
 use store::main_db::Account;
 use store::user_db::media::MediaFile;
 use store::user_db::{GenerationState, UserDb};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::sync::{mpsc, oneshot};
 
 /// Why an export could not begin.
@@ -26,6 +28,17 @@ use tokio::sync::{mpsc, oneshot};
 pub enum ExportError {
     #[error("the last upload of this account is large and still being loaded; try again in a minute")]
     Importing,
+    #[error("too many whole collections at the same time")]
+    Busy,
+    #[error("there are no such notes, so there is nothing to export")]
+    Nothing,
+    #[error("there is no deck of that name")]
+    NoDeck,
+    /// What clients would refuse.
+    #[error("the collection is damaged, so no client could import this: {0}; `Check Database` in Anki mends it")]
+    Damaged(String),
+    #[error(transparent)]
+    Search(#[from] SearchFailed),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -56,6 +69,8 @@ pub struct Exported {
     pub lost: Vec<String>,
 }
 
+/// The name of the collection while the package is made.
+const COLLECTION: &str = "collection";
 /// Pieces held between the making and the taking.
 const AHEAD: usize = 4;
 
@@ -66,7 +81,7 @@ const AHEAD: usize = 4;
 pub async fn prepare(app: &Arc<App>, account: &Account, form: Form) -> Result<Export, ExportError> {
     let permit = app.transfers.acquire().await.map_err(std::io::Error::other)?;
     let folder = tempfile::tempdir_in(&app.temporary)?;
-    let (path, now_ms, schema) = (folder.path().join("collection"), app.clock.now_ms(), form.schema());
+    let (path, now_ms, schema) = (folder.path().join(COLLECTION), app.clock.now_ms(), form.schema());
     let (tx, state) = app.user.snapshot(account.id).await?;
     let current = state.as_ref().and_then(|state| state.current.as_ref());
     if current.is_some_and(|current| current.state == GenerationState::Importing) {
@@ -84,11 +99,27 @@ pub async fn prepare(app: &Arc<App>, account: &Account, form: Form) -> Result<Ex
             blocking(move || Ok(collection_file::write_empty(&path, schema, &stamps, now_ms)?)).await?;
         }
     }
+    let export = assemble(app, account.id, form, folder, media, file_name(&account.username, now_ms, "colpkg"), now_ms).await?;
+    drop(permit);
+    Ok(export)
+}
+
+/// Packs the collection that lies in `folder`.
+async fn assemble(
+    app: &Arc<App>,
+    account: i64,
+    form: Form,
+    folder: TempDir,
+    media: Vec<MediaFile>,
+    file_name: String,
+    now_ms: i64,
+) -> Result<Export, ExportError> {
     let target = NamedTempFile::new_in(&app.temporary)?;
     let (collection, placeholder) = blocking(move || {
         let placeholder = folder.path().join("placeholder");
         package::write_placeholder(&placeholder, now_ms)?;
         let placeholder = Content::memory(std::fs::read(placeholder)?.into());
+        let path = folder.path().join(COLLECTION);
         let collection = if form.is_zstd() {
             Content::file(collection_file::pack(&path, target, true)?.0.into_file())?
         } else {
@@ -97,9 +128,7 @@ pub async fn prepare(app: &Arc<App>, account: &Account, form: Form) -> Result<Ex
         Ok((collection, placeholder))
     })
     .await?;
-    drop(permit);
-    let file_name = file_name(&account.username, now_ms);
-    Ok(Export { app: app.clone(), account: account.id, form, file_name, collection, placeholder, media })
+    Ok(Export { app: app.clone(), account, form, file_name, collection, placeholder, media })
 }
 
 impl Export {
@@ -170,12 +199,18 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ExportErro
 }
 
 /// `ann-2026-01-31.colpkg`. What could mean something to a shell, a file system or a header is left out.
-fn file_name(username: &str, now_ms: i64) -> String {
-    let safe: String =
-        username.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' }).collect();
+fn file_name(title: &str, now_ms: i64, ending: &str) -> String {
+    let safe: String = title
+        .chars()
+        .take(LONGEST_TITLE)
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' })
+        .collect();
     let day: String = crate::clock::readable_time(now_ms).chars().take(10).collect();
-    format!("{}-{day}.colpkg", safe.trim_start_matches(['-', '.']))
+    format!("{}-{day}.{ending}", safe.trim_start_matches(['-', '.']))
 }
+
+/// Names of decks can be of any length, those of files cannot.
+const LONGEST_TITLE: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -186,7 +221,8 @@ mod tests {
         for (name, want) in
             [("ann", "ann-2026-09-21.colpkg"), ("-rf ../日", "rf_..__-2026-09-21.colpkg"), ("a@b.c", "a@b.c-2026-09-21.colpkg")]
         {
-            assert_eq!(file_name(name, 1_790_000_000_000), want);
+            assert_eq!(file_name(name, 1_790_000_000_000, "colpkg"), want);
         }
+        assert_eq!(file_name(&"日".repeat(5000), 1_790_000_000_000, "apkg").len(), 200 + "-2026-09-21.apkg".len());
     }
 }

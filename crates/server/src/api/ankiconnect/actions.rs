@@ -11,6 +11,9 @@ use serde_json::Value;
 /// Parts of one `multi`.
 const MOST_PARTS: usize = 10_000;
 
+/// The action of which one answer is enough for a request.
+const ALONE: &str = "exportPackage";
+
 /// What an action takes.
 #[derive(Debug)]
 pub struct Spec {
@@ -82,7 +85,7 @@ actions! {
     deleteDecks (decks) (cardsToo) write decks::delete;
     deleteMediaFile (filename) () media media::delete;
     deleteNotes (notes) () write note_edits::delete;
-    exportPackage (deck path) (includeSched) read gui::needs_files;
+    exportPackage (deck) (path includeSched) read packages::export;
     findAndReplaceInModels (modelName findText replaceText) (front back css) write model_edits::find_and_replace;
     findCards () (query) read cards::find;
     findModelsById (modelIds) () read models::by_ids;
@@ -216,6 +219,9 @@ pub async fn run(cx: &Context<'_>, asked: Asked) -> Result<Value> {
 async fn run_part(cx: &Context<'_>, outer_key: Option<&str>, part: Asked) -> Result<Value> {
     if part.key.as_deref().is_some_and(|key| outer_key.is_some_and(|outer| outer != key)) {
         return Err(said(NO_KEY));
+    }
+    if part.action == ALONE {
+        return Err(said(format!("{ALONE} cannot be a part of `multi`, as its answer is large")));
     }
     Box::pin(run(cx, part)).await
 }

@@ -83,6 +83,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(media::get, media::put, media::delete))
         .routes(routes!(collection::get))
         .routes(routes!(packages::import))
+        .routes(routes!(packages::export))
         .routes(routes!(collection::config))
         .routes(routes!(collection::config_key, collection::set_config, collection::delete_config))
         .routes(routes!(collection::reviews))

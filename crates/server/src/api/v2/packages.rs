@@ -1,13 +1,20 @@
-//! Packages of decks (.apkg), merged into the collection.
+//! Packages of decks (.apkg), merged into the collection, and made of it.
 
 use super::problem::{Answer, Problem};
 use super::request::{Api, Query};
 use crate::actions::api_tokens::Scope;
 use crate::actions::edit_collection::merge::{MergeOptions, Merged};
+use crate::actions::exchange::Extent;
+use crate::actions::export::apkg::{PackageOptions, Selection};
+use crate::actions::export::{self, ExportError};
 use crate::actions::import::ImportError;
 use crate::actions::import::apkg::{self, Giver};
+use anki::package::Form;
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use std::io::Write;
@@ -61,6 +68,78 @@ async fn spooled(api: &Api, request: Request) -> Answer<NamedTempFile> {
         file = tokio::task::spawn_blocking(move || file.write_all(&piece).map(|()| file)).await??;
     }
     Ok(file)
+}
+
+/// What to put into a package.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of the request")]
+pub struct ExportPackage {
+    /// Only notes with cards in the deck of this name and those below it.
+    pub deck: Option<String>,
+    /// Only notes that this search finds. With neither, all notes.
+    pub search: Option<String>,
+    /// When cards are due, and how they were answered. Without it they are new, and the tags `marked` and `leech` stay behind.
+    #[param(default = true)]
+    pub with_scheduling: bool,
+    /// The options of decks.
+    #[param(default = true)]
+    pub with_presets: bool,
+    /// The media files that the notes use.
+    #[param(default = true)]
+    pub with_media: bool,
+    /// The larger form that Anki 2.1.49 and older can read as well.
+    pub legacy: bool,
+}
+
+impl Default for ExportPackage {
+    fn default() -> Self {
+        Self { deck: None, search: None, with_scheduling: true, with_presets: true, with_media: true, legacy: false }
+    }
+}
+
+/// Some notes with what belongs to them as a package of decks (.apkg), made as Anki's "File, Export" makes it. Needs the scopes `read` and
+/// `media`. The answer is the file as it was when the request came; one that ends early is of no use, and shows by that it has no end.
+#[utoipa::path(get, path = "/api/v2/collection/export", tag = "collection", params(ExportPackage), responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn export(api: Api, method: Method, Query(query): Query<ExportPackage>) -> Answer<Response> {
+    api.needs(Scope::Read)?;
+    api.needs(Scope::Media)?;
+    let ExportPackage { deck, search, with_scheduling, with_presets, with_media, legacy } = query;
+    let selection = match (deck, search) {
+        (Some(_), Some(_)) => return Err(Problem::invalid("search", "a package is made of a deck or of what a search finds, not of both")),
+        (Some(deck), None) => Selection::Deck(deck),
+        (None, Some(search)) => Selection::Search(search),
+        (None, None) => Selection::All,
+    };
+    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+    if method == Method::HEAD {
+        return Ok(kind.into_response());
+    }
+    let form = if legacy { Form::Legacy } else { Form::Current };
+    let options = PackageOptions { extent: Extent { scheduling: with_scheduling, presets: with_presets }, with_media, form };
+    let export = export::apkg::prepare(&api.app, &api.caller.account, &selection, options, Some(PATIENCE)).await?;
+    let disposition = format!("attachment; filename=\"{}\"", export.file_name());
+    let (mut pieces, _) = export.start();
+    let body = Body::from_stream(futures_util::stream::poll_fn(move |context| pieces.poll_recv(context)));
+    Ok((kind, [(header::CONTENT_DISPOSITION, disposition)], body).into_response())
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ExportError::Nothing => Self::invalid("search", detail),
+            ExportError::NoDeck => Self::not_found(detail).about("deck"),
+            ExportError::Damaged(_) => Self::conflict(detail),
+            ExportError::Busy => Self::unavailable("busy", detail),
+            ExportError::Importing => Self::unavailable("importing", detail),
+            ExportError::Search(error) => error.into(),
+            ExportError::Store(error) => error.into(),
+            ExportError::Io(error) => error.into(),
+            ExportError::File(_) | ExportError::Write(_) => std::io::Error::other(detail).into(),
+        }
+    }
 }
 
 impl From<ImportError> for Problem {

@@ -2,8 +2,8 @@
 
 use super::super::index::Decks;
 use super::super::{Edit, Result};
-use super::source::{is_filtered, value};
 use super::{Days, Merged};
+use crate::actions::exchange::{is_filtered, value};
 use anki::model::Deck;
 use anki::schema11::{self, Restamp, restamp};
 use serde_json::{Map, Value};

@@ -3,7 +3,7 @@
 
 use super::super::{Edit, Result};
 use super::Merged;
-use super::source::value;
+use crate::actions::exchange::value;
 use crate::actions::quota::ROW;
 use anki::merge::NameTable;
 use anki::model::Notetype;
