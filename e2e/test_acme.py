@@ -5,7 +5,6 @@ with the authority away at first, at later times, and with two processes."""
 import http.client
 import json
 import os
-import shutil
 import socket
 import ssl
 import time
@@ -22,7 +21,6 @@ from test_tls import Authority
 
 pytestmark = [
     pytest.mark.ours("ACME is a setting of djankiserv"),
-    pytest.mark.skipif(not shutil.which("openssl") or not shutil.which("pebble"), reason="needs openssl and pebble"),
     pytest.mark.slow_e2e,
 ]
 

@@ -3,10 +3,12 @@
 and the server: with TLS, at the root and below a path."""
 
 import base64
+import http.client
 import random
 import socket
 import ssl
 import threading
+import urllib.parse
 
 import pytest
 
@@ -194,7 +196,7 @@ def test_bodies_are_handed_on_as_they_come(at_upstream, certificate, where):
     with context.wrap_socket(socket.create_connection(("localhost", port), 20), server_hostname="localhost") as sock:
         sock.sendall(
             f"POST /{path}sync/upload HTTP/1.1\r\nHost: localhost:{port}\r\nanki-sync: {{}}\r\n"
-            "X-Forwarded-For: 203.0.113.9\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Prefix: /forged\r\nX-Forwarded-Host: forged.example\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         )
         # Apache keeps the first 16 KiB of a body until it has them.
         sock.sendall(b"%x\r\npart 1%s\r\n" % (100_006, bytes(100_000)))
@@ -221,3 +223,26 @@ def test_bodies_are_handed_on_as_they_come(at_upstream, certificate, where):
     assert headers["host"] == headers["x-forwarded-host"] == f"localhost:{port}"
     assert "203.0.113.9" not in headers["x-forwarded-for"], "anybody could say who he is"
     assert headers["x-forwarded-for"] in ("127.0.0.1", "::1")
+    assert headers.get("x-forwarded-prefix", "") == ("/anki" if where == "subpath" else ""), "the beginning of the pages' links"
+
+
+@pytest.mark.parametrize("where", ["base", "subpath"])
+def test_pages_stay_below_the_path(proxy, behind, where, certificate):
+    base = getattr(proxy, where)
+    below = "/" + base.split("/", 3)[3]
+    context = ssl.create_default_context(cafile=str(certificate / "ca.pem"))
+
+    def get(path):
+        connection = http.client.HTTPSConnection("localhost", urllib.parse.urlsplit(base).port, timeout=20, context=context)
+        connection.request("GET", below + path, headers={"X-Forwarded-Prefix": "/forged"})
+        answer = connection.getresponse()
+        page = answer.read().decode()
+        connection.close()
+        return answer.status, answer.headers, page
+
+    status, headers, page = get("login/")
+    assert status == 200 and f'action="{below}login/"' in page, page
+    assert "forged" not in page
+    assert f"path={below}".lower() in headers["set-cookie"].lower(), headers
+    status, headers, _ = get("account/")
+    assert status == 303 and headers["location"].startswith(f"{below}login/"), (status, headers)

@@ -15,10 +15,7 @@ from flows import settle, upload_first
 from paths import NEWEST, VERSIONS
 from server import Djankiserv, free_port
 
-pytestmark = [
-    pytest.mark.ours("TLS is a setting of djankiserv"),
-    pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make certificates"),
-]
+pytestmark = pytest.mark.ours("TLS is a setting of djankiserv")
 
 
 def run(*command):

@@ -1,7 +1,7 @@
 //! Files that real clients made, read, written in both schemas, and read again.
 //!
-//! The files and what their makers say is in them come from `make_data.py`. That real clients accept what we write is checked
-//! by hand with `check_written.py`.
+//! The files and what their makers say is in them come from `make_data.py`. That real clients accept what we write is shown by the
+//! end-to-end tests, in which they download it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -436,19 +436,4 @@ fn reading_stops_when_the_taker_fails() {
     });
     assert!(matches!(result, Err(FileError::Stopped)));
     assert_eq!(taken, 3);
-}
-
-/// Writes every file of a real client in both schemas into the folder named by `WRITTEN`, for `check_written.py`.
-#[test]
-#[ignore = "makes files for a check with real clients"]
-fn write_for_real_clients() {
-    let folder = PathBuf::from(std::env::var_os("WRITTEN").expect("WRITTEN names a folder"));
-    for name in MODERN.iter().chain(&OLD) {
-        let (_folder, path) = unpack(name);
-        let contents = read(&CollectionFile::open(&path, &Limits::default()).unwrap());
-        for schema in [Schema::V11, Schema::V18] {
-            write(&folder.join(format!("{name}-as-{schema:?}.anki2")), schema, &contents);
-        }
-        std::fs::copy(data(&format!("{name}.json")), folder.join(format!("{name}.json"))).unwrap();
-    }
 }

@@ -1,8 +1,12 @@
 //! Brings a set of tables up to date, one numbered step after the other.
 
-use crate::engine::Db;
+use crate::engine::{Db, Tx};
 use crate::error::{Result, StoreError};
 use crate::params;
+use std::time::Duration;
+
+/// How often the lock is used while a step runs. Databases end a transaction that is idle for a minute (see the settings of connections).
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
 /// One step. Published steps are never edited: what comes later is a new step.
 ///
@@ -61,9 +65,26 @@ pub async fn run(db: &Db, part: &str, steps: &[Step], oldest: usize, now_ms: i64
         row.await?;
     }
     for (index, step) in steps.iter().enumerate().skip(newest) {
-        db.script(step.sql).await?;
+        holding(&lock, db.script(step.sql)).await?;
         db.execute("INSERT INTO {s}.migrations (part, number, applied) VALUES (?, ?, ?)", params![part, index as i64 + 1, now_ms]).await?;
     }
-    lock.rollback().await?;
+    // What was to be done is done, whatever becomes of the lock.
+    if let Err(error) = lock.rollback().await {
+        tracing::warn!(part, %error, "the lock of the tables' migration was lost at its end");
+    }
     Ok(steps.len() - newest)
+}
+
+/// Does some work and keeps the transaction alive that holds the lock meanwhile.
+///
+/// # Errors
+/// Those of the work; and that the lock was lost, as another process could be at the same step from then on.
+async fn holding<T>(lock: &Tx, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(SIGN_OF_LIFE) => lock.query("SELECT 1", vec![]).await.map(drop)?,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod cloze;
 mod layout;
 pub mod render;
+mod requirements;
 mod template;
 
 use crate::model::Notetype;

@@ -105,3 +105,33 @@ proptest! {
         let _ = check_question(&text);
     }
 }
+
+/// The notetypes of files that clients made, with the requirements that they wrote into them.
+#[test]
+fn requirements_are_those_of_clients() {
+    let mut compared = 0;
+    for file in [include_str!("../../tests/data/26.09.3-fresh.json"), include_str!("../../tests/data/26.09.3-schema18.json")] {
+        let said: Value = serde_json::from_str(file).unwrap();
+        for notetype in said["notetypes"].as_array().unwrap() {
+            let model = crate::schema11::any_notetype(notetype.as_object().unwrap().clone()).unwrap();
+            assert_eq!(CardRules::new(&model).unwrap().requirements(), notetype["req"], "{}", notetype["name"]);
+            compared += 1;
+        }
+    }
+    assert!(compared > 10, "{compared}");
+}
+
+#[test]
+fn requirements_of_odd_templates() {
+    for (question, wanted) in [
+        ("{{Front}}{{#Back}}x{{/Back}}", json!([0, "any", [0]])),
+        ("{{#Front}}{{Back}}{{Third}}{{/Front}}", json!([0, "all", [0]])),
+        ("{{#Front}}{{#Back}}{{Third}}{{/Back}}{{/Front}}", json!([0, "all", [0, 1, 2]])),
+        ("only text", json!([0, "none", []])),
+        ("{{Deck}}", json!([0, "none", []])),
+        ("{{^Front}}{{Back}}{{/Front}}", json!([0, "any", [1]])),
+        ("{{Front", json!([0, "none", []])),
+    ] {
+        assert_eq!(with_questions(&[question.into()]).requirements(), json!([wanted]), "{question}");
+    }
+}

@@ -35,6 +35,49 @@ mod blob {
     }
 }
 
+/// A blob as the JSON form of an object gives it.
+#[derive(Debug)]
+pub(super) struct Blob {
+    pub(super) number: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) shape: &'static Shape,
+}
+
+/// The blobs that a deck's JSON gives.
+pub(super) fn of_deck(deck: &Deck) -> Result<Vec<Blob>, SchemaError> {
+    let typed = deck::read(&mut parse(&deck.json)?)?;
+    Ok(vec![
+        Blob { number: blob::COMMON, bytes: typed.common.encode_to_vec(), shape: &FLAT },
+        Blob { number: blob::KIND, bytes: typed.kind.encode_to_vec(), shape: &DECK_KIND },
+    ])
+}
+
+/// The blob that a preset's JSON gives.
+pub(super) fn of_preset(preset: &Preset) -> Result<Vec<Blob>, SchemaError> {
+    let typed = preset::read(&mut parse(&preset.json)?)?;
+    Ok(vec![Blob { number: blob::CONFIG, bytes: typed.config.encode_to_vec(), shape: &FLAT }])
+}
+
+/// The blobs that a notetype's JSON gives.
+pub(super) fn of_notetype(notetype: &Notetype) -> Result<Vec<Blob>, SchemaError> {
+    let typed = notetype::read(&mut parse(&notetype.json)?)?;
+    let config = Blob { number: blob::CONFIG, bytes: typed.config.encode_to_vec(), shape: &FLAT };
+    let part = |number, bytes| Blob { number, bytes, shape: &FLAT };
+    let fields = (0..).zip(&typed.fields).map(|(ord, (_, config))| part(blob::field(ord), config.encode_to_vec()));
+    let templates = (0..).zip(&typed.templates).map(|(ord, (_, config))| part(blob::template(ord), config.encode_to_vec()));
+    Ok([config].into_iter().chain(fields).chain(templates).collect())
+}
+
+/// The number of a notetype's blob after its fields and templates have moved to these places. None when it is gone.
+pub(super) fn moved_part(number: u32, fields: &[Option<u32>], templates: &[Option<u32>]) -> Option<u32> {
+    let place = |places: &[Option<u32>], ord: u32| usize::try_from(ord).ok().and_then(|ord| places.get(ord).copied().flatten());
+    match number {
+        blob::CONFIG => Some(blob::CONFIG),
+        odd if odd % 2 == 1 => place(fields, odd / 2).map(blob::field),
+        even => place(templates, even / 2 - 1).map(blob::template),
+    }
+}
+
 /// A row of a table that has an id, a name, stamps and one blob or two.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row<B> {

@@ -41,6 +41,14 @@ struct Field {
     raw: Vec<u8>,
 }
 
+impl Field {
+    fn overlaps(&self, other: &Self) -> bool {
+        let whole = |field: &Self| field.path.iter().copied().chain([field.number]).collect::<Vec<u32>>();
+        let (ours, theirs) = (whole(self), whole(other));
+        ours.starts_with(&theirs) || theirs.starts_with(&ours)
+    }
+}
+
 /// Which fields of a message are messages whose own fields are compared one by one.
 #[derive(Debug)]
 pub(super) struct Shape(pub(super) &'static [(u32, Shape)]);
@@ -85,6 +93,22 @@ impl Extra {
     /// For alternatives that we know: a file that has both means the one that comes last, and the other must not come back after it.
     pub(super) fn forget(&mut self, blob: u32, number: u32) {
         self.fields.retain(|field| field.blob != blob || field.path.first().copied().unwrap_or(field.number) != number);
+    }
+
+    /// Gives the fields the numbers that their blobs have now. Those of blobs that are gone go as well.
+    pub(super) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        self.fields.retain_mut(|field| match number(field.blob) {
+            Some(now) => {
+                field.blob = now;
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Forgets the fields that are also in `changed`, or inside of one there, or around one.
+    pub(super) fn yield_to(&mut self, changed: &Self) {
+        self.fields.retain(|field| !changed.fields.iter().any(|other| other.blob == field.blob && field.overlaps(other)));
     }
 
     fn compare_level(&mut self, blob: u32, path: &mut Vec<u32>, original: &[u8], from_json: &[u8], shape: &Shape) -> Option<()> {

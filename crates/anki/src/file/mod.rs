@@ -6,10 +6,10 @@
 //! A file that somebody uploads is not trusted: [`CollectionFile::open`] refuses what is damaged or could make SQLite run code,
 //! and the readers put odd values right, counting them in [`Repairs`]. What protobuf says and JSON cannot (fields of a later
 //! Anki, half a percent) travels in the `extra` bytes of an object, byte for byte, into the next schema-18 file. Whoever changes
-//! an object's JSON in another way than [`crate::schema11::restamp`] keeps `extra` only if the fields in it may override the
-//! change; a sync drops it. [`versions`] tells which clients may be given schema 18.
+//! an object's JSON in another way than [`crate::schema11::restamp`] says what becomes of it by [`Edited`]; a sync drops it. [`versions`] tells which clients may be given schema 18.
 
 mod blobs;
+mod carry;
 mod cells;
 mod connection;
 mod error;
@@ -25,10 +25,10 @@ mod rows;
 mod settle;
 mod small;
 mod tables;
-mod unique;
 pub mod versions;
 mod write;
 
+pub use carry::Edited;
 pub use error::FileError;
 pub use limits::Limits;
 pub use open::{CollectionFile, Counts};

@@ -9,10 +9,10 @@ use super::{
     CollectionFile, FileError, Repairs, Schema,
     blobs::{self, DeckBlobs, NotetypeBlobs, Row},
     cells::{Cells, checked_usn},
-    unique,
 };
 use crate::{
     model::{Deck, Notetype, Preset, Usn},
+    names::unique,
     schema11::{self, Restamp, Restampable, SchemaError, restamp},
 };
 
@@ -108,7 +108,7 @@ impl CollectionFile {
         let mut repairs = Repairs::default();
         let notetypes = match self.schema() {
             Schema::V11 => read_each("notetype", self.objects_11("models")?, |_, mut object| {
-                repairs.names += unique_inner_names(&mut object);
+                repairs.names += schema11::make_inner_names_unique(&mut object);
                 schema11::any_notetype(object)
             })?,
             Schema::V18 => self.notetypes_18(&mut repairs)?,
@@ -202,9 +202,10 @@ impl CollectionFile {
         repairs: &mut Repairs,
     ) -> Result<(), FileError> {
         let mut taken = HashSet::new();
+        let claim = if self.schema() == Schema::V11 { unique::claim_normal } else { unique::claim };
         for object in objects {
             let old = name(object);
-            let new = unique::claim(&mut taken, &old, "_");
+            let new = claim(&mut taken, &old, "_");
             if new != old {
                 repairs.names += 1;
                 stamp(what, object, &Restamp { name: Some(&new), usn: Some(self.usn()), ..Restamp::default() })?;
@@ -253,24 +254,6 @@ fn read_each<T>(
             _ => Err(object_error(what, &key)(SchemaError::new("", "not an object"))),
         })
         .collect()
-}
-
-/// Makes the names of fields unique, and those of templates. Returns how many were changed.
-fn unique_inner_names(notetype: &mut Map<String, Value>) -> u64 {
-    let mut changed = 0;
-    for list in ["flds", "tmpls"] {
-        let mut taken = HashSet::new();
-        let items = notetype.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-        for name in items.filter_map(|item| item.get_mut("name")) {
-            let Some(old) = name.as_str() else { continue };
-            let new = unique::claim(&mut taken, old, "+");
-            if new != old {
-                changed += 1;
-                *name = new.into();
-            }
-        }
-    }
-    changed
 }
 
 fn stamp<T: Restampable>(what: &str, object: &mut T, change: &Restamp<'_>) -> Result<(), FileError> {

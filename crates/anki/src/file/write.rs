@@ -3,10 +3,11 @@ use std::{collections::HashSet, fs::OpenOptions, path::Path};
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::Value;
 
-use super::{FileError, Schema, blobs, objects::object_error, tables, unique};
+use super::{FileError, Schema, blobs, objects::object_error, tables};
 use crate::{
     model::{Card, ConfigEntry, Deck, Grave, Note, Notetype, Preset, Review, Stamps, Tag},
-    names, schema11,
+    names::{self, unique},
+    schema11,
 };
 
 /// Makes a collection file that every client of its schema accepts.

@@ -13,18 +13,13 @@ pub struct UploadLimits {
     pub max_file_bytes: u64,
     /// Bytes of all files together.
     pub max_total_bytes: u64,
-    /// How many times larger than the zip its files may be together, once they have more than 10 MiB.
-    pub max_ratio: u64,
 }
-
-/// Up to this many bytes, files may be compressed as much as they like.
-const RATIO_FREE_BYTES: u64 = 10 * 1024 * 1024;
 
 impl Default for UploadLimits {
     /// The protocol's 100 MiB for one file. A client adds files until it has 2.5 MiB, so all of them have little more.
     fn default() -> Self {
         const MIB: u64 = 1024 * 1024;
-        Self { max_file_bytes: 100 * MIB, max_total_bytes: 110 * MIB, max_ratio: 50 }
+        Self { max_file_bytes: 100 * MIB, max_total_bytes: 110 * MIB }
     }
 }
 
@@ -55,8 +50,6 @@ pub enum UploadError {
     TooLarge { index: usize, limit: u64 },
     #[error("the files of a media zip have more than {limit} bytes")]
     TotalTooLarge { limit: u64 },
-    #[error("the files of a media zip are compressed more than {limit} times")]
-    Ratio { limit: u64 },
 }
 
 impl UploadError {
@@ -110,11 +103,10 @@ impl<R: Read + Seek> UploadBatch<R> {
     ///
     /// # Errors
     /// When anything in it is refused; also when reading fails.
-    pub fn read(mut input: R, limits: &UploadLimits) -> Result<Self, UploadError> {
-        let zip_bytes = input.seek(io::SeekFrom::End(0)).map_err(UploadError::Read)?;
+    pub fn read(input: R, limits: &UploadLimits) -> Result<Self, UploadError> {
         let mut zip = ZipReader::new(input)?;
         let entries = read_meta(&mut zip)?;
-        let mut budget = Budget { limits, zip_bytes, used: 0 };
+        let mut budget = Budget { limits, used: 0 };
         let mut changes = Vec::with_capacity(entries.len());
         for (index, (name, member)) in entries.iter().enumerate() {
             let content = match member.as_deref() {
@@ -177,21 +169,14 @@ fn read_meta<R: Read + Seek>(zip: &mut ZipReader<R>) -> Result<Entries, UploadEr
 /// What is left of the limits.
 struct Budget<'a> {
     limits: &'a UploadLimits,
-    zip_bytes: u64,
     used: u64,
 }
 
 impl Budget<'_> {
     fn spend(&mut self, bytes: u64) -> Result<(), UploadError> {
         self.used += bytes;
-        let UploadLimits { max_total_bytes, max_ratio, .. } = *self.limits;
-        if self.used > max_total_bytes {
-            return Err(UploadError::TotalTooLarge { limit: max_total_bytes });
-        }
-        if self.used > RATIO_FREE_BYTES && self.used / max_ratio.max(1) > self.zip_bytes {
-            return Err(UploadError::Ratio { limit: max_ratio });
-        }
-        Ok(())
+        let limit = self.limits.max_total_bytes;
+        if self.used > limit { Err(UploadError::TotalTooLarge { limit }) } else { Ok(()) }
     }
 }
 

@@ -19,7 +19,19 @@ const LAST_MOMENT: i64 = 1 << 53;
 /// Leaves room for a hundred million syncs.
 const LAST_USN: Usn = 2_000_000_000;
 
+/// Clocks of processes that serve the same collection may differ by this much.
+const CLOCKS_DIFFER_MS: i64 = 1_000;
+
 impl Stamps {
+    /// The `modified` of a change that is made at `now_ms`: later than the one before, even when a process whose clock is a little ahead
+    /// made that.
+    ///
+    /// A stamp from the future is not carried on. It comes from a client whose clock was ahead, and would make every device the older
+    /// side, whose config is replaced at each sync, until that time has come.
+    pub fn modified_at(&self, now_ms: i64) -> i64 {
+        if self.modified > now_ms.saturating_add(CLOCKS_DIFFER_MS) { now_ms } else { now_ms.max(self.modified + 1) }
+    }
+
     /// Whether the numbers leave room to go on counting. Only a damaged collection has others.
     pub fn are_possible(&self) -> bool {
         let Self { created, modified, schema_modified, usn, last_sync } = *self;

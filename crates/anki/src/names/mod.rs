@@ -6,6 +6,7 @@
 
 mod deck;
 mod tag;
+pub(crate) mod unique;
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};

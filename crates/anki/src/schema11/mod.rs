@@ -9,6 +9,7 @@
 pub(crate) mod deck;
 mod error;
 mod fields;
+mod inner_names;
 pub(crate) mod messages;
 pub(crate) mod notetype;
 pub(crate) mod preset;
@@ -16,6 +17,8 @@ mod restamp;
 pub mod stock;
 
 pub use error::SchemaError;
+pub(crate) use inner_names::make_inner_names_unique;
+pub use inner_names::resolve_inner_names;
 pub use restamp::{Parts, Restamp, Restampable, restamp};
 
 use serde_json::{Map, Value};

@@ -33,16 +33,15 @@ pub fn field_count(fields: &str) -> usize {
 
 /// The two derived columns of a note: the text of its sort field and the checksum of its first field.
 ///
-/// `sort_field` is the notetype's `sortf`; out of range, it means the first field. The sort field is text here: only the
+/// `sort_field` is the notetype's `sortf`; beyond the last field the text is empty. The sort field is text here: only the
 /// column of a collection file has integer affinity and so turns `007` into 7.
 pub fn derive(fields: &str, sort_field: i32) -> (String, i64) {
     let first = split_fields(fields).next().unwrap_or_default();
     let first_stripped = strip_html_keeping_media_names(first);
     let checksum = checksum_of_stripped(&first_stripped);
-    let other = usize::try_from(sort_field).ok().filter(|index| *index > 0).and_then(|index| split_fields(fields).nth(index));
-    let sort_text = match other {
-        Some(field) => strip_html_keeping_media_names(field),
-        None => first_stripped,
+    let sort_text = match usize::try_from(sort_field) {
+        Ok(index @ 1..) => strip_html_keeping_media_names(split_fields(fields).nth(index).unwrap_or_default()),
+        _ => first_stripped,
     };
     (sort_text.into_owned(), checksum)
 }
@@ -86,7 +85,7 @@ mod tests {
         for (fields, sort_field, wanted) in [
             ("one\u{1f}<b>two</b>", 0, ("one", checksum("one"))),
             ("one\u{1f}<b>two</b>", 1, ("two", checksum("one"))),
-            ("one\u{1f}two", 2, ("one", checksum("one"))),
+            ("one\u{1f}two", 2, ("", checksum("one"))),
             ("one\u{1f}two", -1, ("one", checksum("one"))),
             ("", 0, ("", 3_661_210_606)),
             ("日本", 0, ("日本", 1_155_165_116)),

@@ -2,6 +2,7 @@
 //! they read one.
 
 use super::edit_collection::cards::take_home;
+use anki::file::Edited;
 use anki::model::{Card, Deck, Preset};
 use anki::names;
 use anki::schema11::{self, SchemaError};
@@ -135,9 +136,9 @@ fn wanted_presets(all: Vec<Preset>, decks: &[Deck], with_scheduling: bool) -> Re
                     json.insert(key.to_owned(), json!([]));
                 }
             }
-            let extra = preset.extra.take();
-            *preset = schema11::preset(json)?;
-            preset.extra = extra;
+            let mut new = schema11::preset(json)?;
+            new.keep_extra_of(preset)?;
+            *preset = new;
         }
     }
     Ok(wanted)
@@ -187,10 +188,9 @@ fn prepared(mut deck: Deck, extent: Extent, keep_filtered: bool, presets: &[Pres
             }
         }
     }
-    let extra = deck.extra.take();
-    let mut deck = schema11::deck(json)?;
-    deck.extra = extra;
-    Ok(deck)
+    let mut new = schema11::deck(json)?;
+    new.keep_extra_of(&deck)?;
+    Ok(new)
 }
 
 fn object(json: &str) -> Result<Map<String, Value>, SchemaError> {

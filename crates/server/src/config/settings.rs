@@ -48,7 +48,7 @@ settings! {
     CORS_ORIGINS = "CORS_ORIGINS", default "", values "addresses of sites separated by commas, or *":
         "Sites whose pages may use the API with a token, such as https://example.com.";
     TRUSTED_PROXIES = "TRUSTED_PROXIES", default "", values "addresses or networks separated by commas":
-        "Reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, such as `127.0.0.1, 10.0.0.0/8`. From anybody else these headers are ignored.";
+        "Reverse proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` are believed, such as `127.0.0.1, 10.0.0.0/8`. From anybody else these headers are ignored.";
     DEBUG = "DEBUG", default "false", values "true or false":
         "Logs more of what the server does. Never request bodies or passwords, unlike the original.";
     LOG = "LOG", default "info", values "a filter such as `info,store=debug`":

@@ -31,7 +31,7 @@ async fn commit(cx: &Context) -> SyncResult<i64> {
         return give_up(locked, SyncError::conflict("more was sent after the sanity check")).await;
     }
     let now_ms = cx.now_ms();
-    let modified = now_ms.max(session.base_modified + 1);
+    let modified = current.stamps.modified_at(now_ms);
     current.counts = apply::all(cx, &locked, &session, &mut current, now_ms).await?;
     if session.verdict == Verdict::Ok {
         let agreed: Vec<i64> = serde_json::from_str(&session.expected_counts).unwrap_or_default();

@@ -58,6 +58,60 @@ async fn a_notetype_changes_its_shape_only_one_way() {
     server.end().await;
 }
 
+/// As old clients hold them. No client of today could store such a notetype, so none could sync any more.
+#[tokio::test]
+async fn fields_and_templates_that_differ_only_in_case_are_told_apart() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 1, NOW - 5)).await;
+    let stock: Value = serde_json::from_str(&basic()).unwrap();
+    let parts = |list: &str, names: [&str; 3]| -> Value {
+        let part = |(ord, name): (usize, &&str)| edited(&stock[list][0].to_string(), &json!({"name": name, "ord": ord}));
+        names.iter().enumerate().map(part).collect()
+    };
+    let lists = json!({"id": 702, "name": "Alike", "mod": 5, "flds": parts("flds", ["F", "f", "e\u{301}"]), "tmpls": parts("tmpls", ["T", "t", "t"])});
+    a.start(1).await;
+    a.json("sync/applyChanges", changes(&[edited(&basic(), &lists)], &[], &[])).await;
+    a.json("sync/finish", json!({})).await;
+    let stored = &heard(&server, 1).await["models"][0];
+    let names = |list: &str| -> Vec<&str> { stored[list].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect() };
+    assert_eq!(names("flds"), ["F", "f+", "e\u{301}"], "and nothing else is touched: templates refer to it");
+    assert_eq!(names("tmpls"), ["T", "t+", "t++"]);
+    assert_eq!(stored["mod"], NOW / 1000, "so that the sender takes the names over");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_notetype_without_fields_has_notes() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    a.upload(&collection(Schema::V18, 1, NOW - 5)).await;
+    a.start(1).await;
+    let bare = edited(&basic(), &json!({"id": 703, "name": "Bare", "mod": 5, "flds": [], "tmpls": []}));
+    a.json("sync/applyChanges", changes(&[bare], &[], &[])).await;
+    a.json("sync/applyChunk", json!({"chunk": {"notes": [note_row(50, 703, 9, "hello")]}})).await;
+    assert_eq!(a.status("sync/applyChunk", json!({"chunk": {"notes": [note_row(51, 703, 9, "a\u{1f}b")]}})).await, 400);
+    a.json("sync/finish", json!({})).await;
+    assert_eq!(a.notes().await.len(), 2);
+    server.end().await;
+}
+
+/// Otherwise each device would be the older side, whose config is replaced, until that time has come.
+#[tokio::test]
+async fn a_stamp_from_the_future_is_not_carried_on() {
+    let server = TestServer::new().await;
+    let a = server.device("a").await;
+    for (uploaded, then) in [(NOW + 200_000, NOW), (NOW + 900, NOW + 901), (NOW, NOW + 1), (NOW - 5, NOW)] {
+        a.upload(&collection(Schema::V18, 1, uploaded)).await;
+        assert_eq!(a.meta().await["mod"], uploaded);
+        a.start(1).await;
+        a.json("sync/applyChanges", changes(&[], &[], &[])).await;
+        assert_eq!(a.json("sync/finish", json!({})).await, then);
+        assert_eq!(a.meta().await["mod"], then);
+    }
+    server.end().await;
+}
+
 #[tokio::test]
 async fn unknown_keys_and_odd_text_go_through() {
     let server = TestServer::new().await;

@@ -22,6 +22,31 @@ impl Collection<'_> {
         Ok(found)
     }
 
+    /// How many reviews these cards have.
+    pub async fn count_reviews_of_cards(&self, cards: &[i64]) -> Result<i64> {
+        let mut count = 0;
+        for part in cards.chunks(SET_SIZE) {
+            let rows = self.query("SELECT COUNT(*) FROM {c}.revlog WHERE cid IN ??", params![part]).await?;
+            count += rows.first().map_or(Ok(0), |row| row.int(0))?;
+        }
+        Ok(count)
+    }
+
+    /// The last review of each card that has any.
+    pub async fn last_reviews_of_cards(&self, cards: &[i64]) -> Result<Vec<Review>> {
+        let sql = format!(
+            "SELECT {} FROM {{c}}.revlog WHERE id IN (SELECT MAX(id) FROM {{c}}.revlog WHERE cid IN ?? GROUP BY cid)",
+            REVLOG.column_list()
+        );
+        let mut found = Vec::new();
+        for part in cards.chunks(SET_SIZE) {
+            for row in self.query(&sql, params![part]).await? {
+                found.push(revlog::from_row(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Reviews with an id above `after` of cards that are in a deck, in the order of their ids.
     pub async fn reviews_of_deck(&self, deck: i64, after: i64, limit: i64) -> Result<Vec<Review>> {
         let sql = format!(

@@ -85,7 +85,8 @@ impl Db {
     /// Opens the pool and one connection, to prove that the settings are right.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server cannot be reached or refuses us, [`StoreError::Internal`] when it is too old.
+    /// [`StoreError::Unavailable`] when the server cannot be reached or refuses us, [`StoreError::Unsuitable`] when it is
+    /// too old or set up in a way that does not suit us.
     pub async fn connect(to: &ConnectTo) -> Result<Self> {
         let pool = match to.engine {
             Engine::Postgres => Pool::Postgres(postgres::Pool::connect(to).await?),

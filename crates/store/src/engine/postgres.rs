@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What each connection is told first: how long to wait for a lock, that an abandoned transaction ends by itself, and that a look at some
 /// thousand rows is enough for statistics: everything is asked for by a key, and an upload waits for them.
 const SESSION_SETTINGS: &str = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; SET bytea_output = hex; SET jit = off; SET default_statistics_target = 20";
+/// The oldest version that its makers still mended when this was written, and that we use nothing newer than.
+const OLDEST: i32 = 13;
 /// Rows and bytes that go into one INSERT.
 const BATCH_ROWS: usize = 5_000;
 const BATCH_BYTES: usize = 8 << 20;
@@ -82,7 +84,7 @@ impl Pool {
             e => pool_error(e),
         })?;
         let first = Connection { client: first };
-        first.need_unicode().await?;
+        first.need_suitable_server().await?;
         Ok(pool)
     }
 
@@ -193,9 +195,15 @@ fn pool_error(error: deadpool_postgres::PoolError) -> StoreError {
 
 impl Connection {
     /// Text comes in all scripts.
-    async fn need_unicode(&self) -> Result<()> {
-        let row = self.client.query_one("SHOW server_encoding", &[]).await.map_err(error)?;
-        let encoding: String = row.try_get(0).map_err(error)?;
+    async fn need_suitable_server(&self) -> Result<()> {
+        let sql = "SELECT current_setting('server_encoding'), current_setting('server_version'), \
+                   CAST(current_setting('server_version_num') AS INTEGER) / 10000";
+        let row = self.client.query_one(sql, &[]).await.map_err(error)?;
+        let read = || Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        let (encoding, version, major): (String, String, i32) = read().map_err(|e| error(e))?;
+        if major < OLDEST {
+            return Err(StoreError::Unsuitable(format!("the server is PostgreSQL {version}; {OLDEST} or later is needed")));
+        }
         if encoding == "UTF8" {
             return Ok(());
         }

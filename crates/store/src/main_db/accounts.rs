@@ -1,6 +1,6 @@
 //! Accounts: who may log in.
 
-use super::MainDb;
+use super::{KEY_TABLES, MainDb};
 use crate::engine::Row;
 use crate::error::Result;
 use crate::params;
@@ -203,7 +203,7 @@ impl MainDb {
             // No username contains a control character, so this key cannot be anybody's.
             let sql = "UPDATE {s}.accounts SET deleted_at = ?, is_active = 0, username_key = ?, password_hash = '' WHERE id = ? AND deleted_at IS NULL";
             let changed = tx.execute(sql, params![now_ms, format!("\u{1}{id}"), id]).await?;
-            for table in ["host_keys", "web_sessions", "api_tokens", "one_time_links", "identities"] {
+            for table in KEY_TABLES {
                 tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![id]).await?;
             }
             tx.commit().await?;

@@ -3,19 +3,17 @@
 use super::MainDb;
 use crate::error::Result;
 
-/// The tables of what an account logs in with.
-pub const KEY_TABLES: [&str; 4] = ["host_keys", "web_sessions", "api_tokens", "identities"];
-
 impl MainDb {
     /// The ids of all accounts, also of those whose deletion is under way.
     pub async fn account_ids(&self) -> Result<Vec<i64>> {
         self.db.query("SELECT id FROM {s}.accounts ORDER BY id", vec![]).await?.iter().map(|row| row.int(0)).collect()
     }
 
-    /// Accounts that are not there but have rows in one of [`KEY_TABLES`], and how many.
+    /// Accounts that are not there but have rows in one of the [tables of keys](super::KEY_TABLES), and how many.
     pub async fn keys_without_account(&self, table: &str) -> Result<Vec<(i64, i64)>> {
         let sql = format!(
-            "SELECT k.account, COUNT(*) FROM {{s}}.{table} k LEFT JOIN {{s}}.accounts a ON a.id = k.account WHERE a.id IS NULL \
+            "SELECT k.account, COUNT(*) FROM {{s}}.{table} k LEFT JOIN {{s}}.accounts a ON a.id = k.account \
+             WHERE k.account IS NOT NULL AND a.id IS NULL \
              GROUP BY k.account ORDER BY k.account"
         );
         self.db.query(&sql, vec![]).await?.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
@@ -23,7 +21,10 @@ impl MainDb {
 
     /// Removes those rows and answers how many they were.
     pub async fn remove_keys_without_account(&self, table: &str) -> Result<u64> {
-        let sql = format!("DELETE FROM {{s}}.{table} WHERE NOT EXISTS (SELECT 1 FROM {{s}}.accounts a WHERE a.id = {table}.account)");
+        // Invitations are for nobody yet.
+        let sql = format!(
+            "DELETE FROM {{s}}.{table} WHERE account IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {{s}}.accounts a WHERE a.id = {table}.account)"
+        );
         self.db.execute(&sql, vec![]).await
     }
 }

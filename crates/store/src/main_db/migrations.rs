@@ -14,6 +14,9 @@ pub(super) const STEPS: &[Step] = &[
     Step { sql: CERTIFICATES },
 ];
 
+/// The tables of what an account logs in with: their rows end with it.
+pub const KEY_TABLES: [&str; 5] = ["host_keys", "web_sessions", "api_tokens", "one_time_links", "identities"];
+
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.installation (
     id SMALLINT PRIMARY KEY,

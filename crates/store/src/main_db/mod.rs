@@ -25,6 +25,7 @@ pub use duties::{Duty, Rhythm};
 pub use host_keys::{Client, HostKey, HostKeyOwner};
 pub use identities::Identity;
 pub use login_attempts::Attempts;
+pub use migrations::KEY_TABLES;
 pub use one_time_links::OneTimeLink;
 pub use web_sessions::WebSession;
 

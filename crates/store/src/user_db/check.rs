@@ -8,10 +8,6 @@ use crate::params;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 
-/// The shared tables whose rows belong to an account.
-pub const ACCOUNT_TABLES: [&str; 8] =
-    ["collections", "generations", "media", "media_unnamed", "media_state", "sync_sessions", "sync_staged", "sync_finished"];
-
 impl UserDb {
     /// The schemas of an account's generations that exist.
     pub async fn schemas_of(&self, account: i64) -> Result<Vec<String>> {
@@ -70,13 +66,13 @@ impl UserDb {
         self.recount_media(account).await
     }
 
-    /// The accounts that have rows in one of [`ACCOUNT_TABLES`].
+    /// The accounts that have rows in one of the [tables of accounts](super::ACCOUNT_TABLES).
     pub async fn accounts_in(&self, table: &str) -> Result<Vec<i64>> {
         let rows = self.db.query(&format!("SELECT DISTINCT account FROM {{s}}.{table}"), vec![]).await?;
         rows.iter().map(|row| row.int(0)).collect()
     }
 
-    /// Whether an account has rows in one of [`ACCOUNT_TABLES`].
+    /// Whether an account has rows in one of the [tables of accounts](super::ACCOUNT_TABLES).
     pub async fn has_rows_in(&self, table: &str, account: i64) -> Result<bool> {
         let sql = format!("SELECT 1 FROM {{s}}.{table} WHERE account = ? LIMIT 1");
         Ok(self.db.query_opt(&sql, params![account]).await?.is_some())

@@ -5,7 +5,7 @@
 //! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`. One that
 //! takes longer to load than a client waits becomes the current one while it is `importing`, once its file is safe.
 
-use super::{CollectionState, Counts, Current, Locked, UserDb};
+use super::{ACCOUNT_TABLES, CollectionState, Counts, Current, Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
@@ -371,9 +371,8 @@ impl UserDb {
         let sql = "UPDATE {s}.generations SET lease_until = CASE WHEN state IN ('loading', 'importing', 'dropping') THEN lease_until ELSE 0 END, \
                    state = 'dropping' WHERE account = ?";
         tx.execute(sql, params![account]).await?;
-        for table in
-            ["sync_sessions", "sync_staged", "sync_finished", "api_answers", "media", "media_unnamed", "media_state", "collections"]
-        {
+        // The rows of the generations stay until their schemas are gone.
+        for table in ACCOUNT_TABLES.into_iter().filter(|table| *table != "generations") {
             tx.execute(&format!("DELETE FROM {{s}}.{table} WHERE account = ?"), params![account]).await?;
         }
         tx.commit().await

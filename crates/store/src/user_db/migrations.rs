@@ -7,6 +7,10 @@ pub(super) const OLDEST: usize = 1;
 
 pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: API_ANSWERS }, Step { sql: MEDIA_UNNAMED }];
 
+/// The shared tables whose rows belong to an account.
+pub const ACCOUNT_TABLES: [&str; 9] =
+    ["collections", "generations", "media", "media_unnamed", "media_state", "sync_sessions", "sync_staged", "sync_finished", "api_answers"];
+
 /// Sessions and staging are lost together when the database crashes (UNLOGGED on PostgreSQL): the client is told to sync again.
 const FIRST: &str = "
 CREATE TABLE IF NOT EXISTS {s}.user_installation (

@@ -19,6 +19,7 @@ mod totals;
 
 pub use edits::Occupied;
 pub use generations::{Generation, GenerationState, is_plain_undo};
+pub use migrations::ACCOUNT_TABLES;
 pub use state::{CollectionState, Counts, Current, Locked, MADE_HERE};
 pub use totals::Totals;
 

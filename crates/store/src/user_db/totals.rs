@@ -2,7 +2,7 @@
 
 use super::UserDb;
 use crate::engine::PoolUse;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// What there is and goes on, over all accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +17,19 @@ pub struct Totals {
 }
 
 impl UserDb {
-    /// Asks for all sums. Reads one small row per account.
+    /// Asks for all sums.
     pub async fn totals(&self) -> Result<Totals> {
-        // COUNT is a whole number on all engines, a sum of such numbers is not; so those are added up here.
         let sql = "SELECT (SELECT COUNT(*) FROM {s}.collections), (SELECT COUNT(*) FROM {s}.sync_sessions), \
-                   (SELECT COUNT(*) FROM {s}.generations WHERE state = 'importing')";
-        let row = self.db.query_opt(sql, vec![]).await?;
-        let counts = row.map_or(Ok((0, 0, 0)), |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)))?;
-        let mut totals = Totals { collections: counts.0, syncs: counts.1, importing: counts.2, media_files: 0, media_bytes: 0 };
-        for row in self.db.query("SELECT files, bytes FROM {s}.media_state", vec![]).await? {
-            totals.media_files += row.int(0)?;
-            totals.media_bytes += row.int(1)?;
-        }
-        Ok(totals)
+                   (SELECT COUNT(*) FROM {s}.generations WHERE state = 'importing'), \
+                   CAST(COALESCE(SUM(files), 0) AS {int}), CAST(COALESCE(SUM(bytes), 0) AS {int}) FROM {s}.media_state";
+        let row = self.db.query_opt(sql, vec![]).await?.ok_or_else(|| StoreError::Internal("the sums are missing".into()))?;
+        Ok(Totals {
+            collections: row.int(0)?,
+            syncs: row.int(1)?,
+            importing: row.int(2)?,
+            media_files: row.int(3)?,
+            media_bytes: row.int(4)?,
+        })
     }
 
     /// How busy the connections are.

@@ -9,6 +9,7 @@ mod media;
 mod rights;
 mod sessions;
 mod support;
+mod tables;
 mod text;
 mod tls;
 mod tls_server;

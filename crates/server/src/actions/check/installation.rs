@@ -7,8 +7,8 @@ use crate::actions::unnamed_media::foreign_owner;
 use crate::app::App;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use store::main_db::check::KEY_TABLES;
-use store::user_db::check::ACCOUNT_TABLES;
+use store::main_db::KEY_TABLES;
+use store::user_db::ACCOUNT_TABLES;
 
 const WHOSE: Remedy = Remedy::ByHand(
     "Was the main database restored from an older dump than the user database? Then restore both from the same day. Nothing is removed, as \

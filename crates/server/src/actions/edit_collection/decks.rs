@@ -3,6 +3,7 @@
 use super::index::Decks;
 use super::notes::DeletedNotes;
 use super::{Change, DeckRef, Edit, Problem, Result};
+use anki::file::Edited;
 use anki::model::{Card, Deck, Grave, GraveKind};
 use anki::names;
 use anki::schema11::{self, Restamp, restamp, stock};
@@ -171,7 +172,7 @@ impl Change for UpdateDeck {
         }
         let old = stored.json.len();
         let mut deck = schema11::deck(object).map_err(|e| Problem::invalid("deck", e.to_string()))?;
-        deck.extra = stored.extra;
+        deck.keep_extra_of(&stored)?;
         let mtime = Some(edit.stamp_after(stored.mtime));
         restamp(&mut deck, &Restamp { mtime, usn: Some(edit.usn()), ..Restamp::default() })?;
         edit.changed = true;

@@ -166,8 +166,9 @@ async fn attempt<C: Change>(app: &App, account: i64, room: Room, change: &C) -> 
         return Ok(Attempt::Done(done));
     }
     let stamps = &mut edit.current.stamps;
-    let next = stamps.modified + 1;
-    stamps.modified = if edit.config_changed || edit.needs_one_way { now_ms.max(next) } else { next };
+    // What is no config must not make the server's config win over that of a device.
+    let at = if edit.config_changed || edit.needs_one_way { now_ms } else { now_ms.min(stamps.modified + 1) };
+    stamps.modified = stamps.modified_at(at);
     if edit.needs_one_way {
         stamps.schema_modified = now_ms.max(stamps.schema_modified + 1);
     }

@@ -3,6 +3,7 @@
 use super::decks::{check_version, object};
 use super::{Change, Edit, Problem, Result};
 use crate::actions::quota::ROW;
+use anki::file::Edited;
 use anki::model::Preset;
 use anki::schema11::{self, Restamp, restamp, stock};
 use serde_json::{Map, Value};
@@ -121,6 +122,6 @@ fn changed(base: &Preset, set: &Map<String, Value>) -> Result<Preset> {
         }
     }
     let mut preset = schema11::preset(json).map_err(|e| Problem::invalid("preset", e.to_string()))?;
-    preset.extra.clone_from(&base.extra);
+    preset.keep_extra_of(base)?;
     Ok(preset)
 }

@@ -88,8 +88,9 @@ pub async fn info(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 
 pub async fn mod_time(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let ids = args.ids("cards")?;
-    let cards = cx.cards(&ids).await?;
-    Ok(ids.iter().map(|id| cards.get(id).map_or_else(|| json!({}), |card| json!({"cardId": id, "mod": card.mtime}))).collect())
+    let current = cx.open().await?;
+    let cards = cx.stored(&current).card_stamps(&ids).await?;
+    Ok(ids.iter().map(|id| cards.get(id).map_or_else(|| json!({}), |stamp| json!({"cardId": id, "mod": stamp.modified}))).collect())
 }
 
 /// The notes of cards, each once.

@@ -57,8 +57,8 @@ pub async fn info(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 pub async fn mod_time(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let ids = args.ids("notes")?;
     let current = cx.open().await?;
-    let notes: HashMap<i64, i64> = cx.stored(&current).notes_by_id(&ids).await?.into_iter().map(|note| (note.id, note.mtime)).collect();
-    Ok(ids.iter().map(|id| notes.get(id).map_or_else(|| json!({}), |mtime| json!({"noteId": id, "mod": mtime}))).collect())
+    let notes = cx.stored(&current).note_stamps(&ids).await?;
+    Ok(ids.iter().map(|id| notes.get(id).map_or_else(|| json!({}), |stamp| json!({"noteId": id, "mod": stamp.modified}))).collect())
 }
 
 pub async fn tags(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {

@@ -105,14 +105,13 @@ pub async fn intervals(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let ids = args.ids("cards")?;
     let complete = args.flag("complete", false)?;
     let cards = cx.cards(&ids).await?;
-    let by_card = by_card(cx, &ids).await?;
+    let (all, last) = if complete { (by_card(cx, &ids).await?, HashMap::new()) } else { (HashMap::new(), last_by_card(cx, &ids).await?) };
     let one = |id: &i64| {
         let card = cards.get(id).ok_or_else(|| said(format!("Card was not found: {id}")))?;
-        let reviews = by_card.get(id).map(Vec::as_slice).unwrap_or_default();
         Ok(match (card.kind, complete) {
             (0, _) => json!(0),
-            (_, true) => reviews.iter().map(|review| review.interval).collect(),
-            (_, false) => reviews.last().map_or(card.interval, |review| review.interval).into(),
+            (_, true) => all.get(id).map(Vec::as_slice).unwrap_or_default().iter().map(|review| review.interval).collect(),
+            (_, false) => last.get(id).map_or(card.interval, |review| review.interval).into(),
         })
     };
     ids.iter().map(one).collect()
@@ -127,7 +126,7 @@ pub async fn are_due(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     if let Some(missing) = ids.iter().find(|id| !cards.contains_key(id)) {
         return Err(said(format!("Card was not found: {missing}")));
     }
-    let by_card = by_card(cx, &ids).await?;
+    let last = last_by_card(cx, &ids).await?;
     let mut due = HashSet::new();
     // The search language takes some ids at a time.
     for part in ids.chunks(1000) {
@@ -135,22 +134,29 @@ pub async fn are_due(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
         due.extend(cx.search(Target::Cards, &format!("cid:{} is:due", list.join(","))).await?);
     }
     let now = cx.app.clock.now_secs();
-    let one = |id: &i64| {
-        let last = by_card.get(id).and_then(|reviews| reviews.last());
-        match last {
-            _ if cards.get(id).is_some_and(|card| card.kind == 0) => true,
-            Some(review) if review.interval < LONG_STEP => review.id / 1000 - review.interval <= now,
-            _ => due.contains(id),
-        }
+    let one = |id: &i64| match last.get(id) {
+        _ if cards.get(id).is_some_and(|card| card.kind == 0) => true,
+        Some(review) if review.interval < LONG_STEP => review.id / 1000 - review.interval <= now,
+        _ => due.contains(id),
     };
     Ok(ids.iter().map(one).collect::<Vec<bool>>().into())
 }
 
 async fn by_card(cx: &Context<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<Review>>> {
     let current = cx.open().await?;
+    let stored = cx.stored(&current);
+    if stored.count_reviews_of_cards(ids).await? > MOST {
+        return Err(said(format!("these cards have more than {MOST} reviews: ask for fewer cards at once")));
+    }
     let mut by_card: HashMap<i64, Vec<Review>> = HashMap::new();
-    for review in cx.stored(&current).reviews_of_cards(ids).await? {
+    for review in stored.reviews_of_cards(ids).await? {
         by_card.entry(review.card_id).or_default().push(review);
     }
     Ok(by_card)
+}
+
+async fn last_by_card(cx: &Context<'_>, ids: &[i64]) -> Result<HashMap<i64, Review>> {
+    let current = cx.open().await?;
+    let reviews = cx.stored(&current).last_reviews_of_cards(ids).await?;
+    Ok(reviews.into_iter().map(|review| (review.card_id, review)).collect())
 }

@@ -107,7 +107,8 @@ pub fn routes() -> Router<Arc<App>> {
     router
         .route("/api/v2/openapi.json", get(move || std::future::ready(([("content-type", "application/json")], json.to_string()))))
         .route("/api/v2/", get(move || std::future::ready(reference::answer(page.to_string()))))
-        .route("/api/v2", get(|| std::future::ready(axum::response::Redirect::permanent("/api/v2/").into_response())))
+        // Relative, as it may be below a path.
+        .route("/api/v2", get(|| std::future::ready(axum::response::Redirect::permanent("v2/").into_response())))
         .route(
             "/api/v2/{*rest}",
             axum::routing::any(|| std::future::ready(problem::Problem::not_found("there is no such address; see /api/v2/"))),

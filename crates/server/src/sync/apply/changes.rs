@@ -4,7 +4,7 @@ use crate::sync::error::SyncResult;
 use anki::merge::{self, Claimed, NameTable, Shape};
 use anki::model::{ConfigEntry, Deck, Notetype, Preset, Tag};
 use anki::names;
-use anki::schema11::{Restamp, Restampable, restamp};
+use anki::schema11::{Restamp, Restampable, SchemaError, resolve_inner_names, restamp};
 use anki::wire::changes::Changes;
 use std::collections::HashMap;
 use store::collection::ObjectRow;
@@ -50,6 +50,7 @@ impl Applying<'_> {
             if decide.take(notetype.id, notetype.mtime, shape).map_err(|e| SyncError::bad_request(e.to_string()))? {
                 let claimed = names.claim(notetype.id, &notetype.name);
                 self.stamp(&mut notetype, Some(&claimed))?;
+                self.resolve_inner_names(&mut notetype)?;
                 decide.restamp(notetype.id, notetype.mtime);
                 winners.insert(notetype.id, notetype);
             }
@@ -107,6 +108,16 @@ impl Applying<'_> {
         Ok(())
     }
 
+    /// Old clients hold fields that differ only in case. No client of today could store them, and so none could sync any more.
+    fn resolve_inner_names(&self, notetype: &mut Notetype) -> SyncResult<()> {
+        let staged = |e: SchemaError| SyncError::internal(format!("staged object: {e}"));
+        if resolve_inner_names(notetype).map_err(staged)? {
+            let change = Restamp { mtime: Some(self.now_ms.div_euclid(1000)), ..Restamp::default() };
+            restamp(notetype, &change).map_err(staged)?;
+        }
+        Ok(())
+    }
+
     async fn tags(&mut self, incoming: &[String]) -> SyncResult<()> {
         let mut spelling: HashMap<String, String> = HashMap::new();
         for tag in self.stored.tags().await? {
@@ -117,7 +128,7 @@ impl Applying<'_> {
             let (name, is_new) = names::canonical_tag(tag, |name| spelling.get(&names::fold(name)).cloned());
             if is_new {
                 spelling.insert(names::fold(&name), name.clone());
-                added.push(Tag { name, usn: self.usn, collapsed: false });
+                added.push(Tag { name, usn: self.usn, collapsed: true });
             }
         }
         if !added.is_empty() {

@@ -10,7 +10,7 @@ use crate::engine::usage::{PoolUse, Takes};
 use crate::engine::{ConnectTo, Value};
 use crate::error::{Result, StoreError};
 use deadpool::Runtime;
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use deadpool::managed::{self, Metrics, QueueMode, RecycleError, RecycleResult};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use std::sync::Arc;
@@ -98,6 +98,8 @@ impl Pool {
         let manager = Manager { opts: OptsBuilder::from_opts(opts).setup(vec![settings]).into() };
         let inner = managed::Pool::builder(manager)
             .max_size(to.max_connections)
+            // The one used last, which need not be asked whether it still lives.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(PATIENCE))

@@ -1,16 +1,13 @@
 //! What `djankiserv doctor` looks at on PostgreSQL.
 
 use super::connect::connect;
-use super::{SHARED_SCHEMA, describe, error};
+use super::{OLDEST, SHARED_SCHEMA, describe, error};
 use crate::engine::ConnectTo;
 use crate::engine::examine::{Examined, Level, Observation, Wanted, connections, encryption};
 use crate::error::{Result, StoreError};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio_postgres::Client;
-
-/// The oldest version that its makers still mended when this was written, and that we use nothing newer than.
-const OLDEST: i64 = 13;
 
 pub(in crate::engine) async fn examine(to: &ConnectTo, wanted: &Wanted, patience: Duration) -> Result<Examined> {
     let connecting = tokio::time::timeout(patience, connect(to)).await;
@@ -85,7 +82,7 @@ async fn look(client: &Client, to: &ConnectTo, wanted: &Wanted, examined: &mut E
 }
 
 fn version(version: &str, number: &str, say: &mut Vec<Observation>) {
-    let major = number.parse::<i64>().unwrap_or(0) / 10_000;
+    let major = number.parse::<i32>().unwrap_or(0) / 10_000;
     let found = format!("PostgreSQL {version}");
     say.push(if major < OLDEST {
         Observation::new("version", Level::Problem, found, format!("version {OLDEST} or later is needed"))

@@ -4,6 +4,7 @@ use super::super::index::Decks;
 use super::super::{Edit, Result};
 use super::{Days, Merged};
 use crate::actions::exchange::{is_filtered, value};
+use anki::file::Edited;
 use anki::model::Deck;
 use anki::schema11::{self, Restamp, restamp};
 use serde_json::{Map, Value};
@@ -54,7 +55,7 @@ pub(super) async fn merge(
             name = merging.placed(&name);
         }
         let mut new = schema11::deck(json)?;
-        new.extra.clone_from(&deck.extra);
+        new.keep_extra_of(&deck)?;
         ids.insert(deck.id, index.add(new, &name, edit)?);
     }
     report.decks_added = (index.all().count() - before) as u64;
@@ -144,7 +145,7 @@ fn updated_with(old: &Deck, incoming: &Map<String, Value>, filtered: bool, edit:
         return Ok(None);
     }
     let mut new = schema11::deck(json)?;
-    new.extra.clone_from(&old.extra);
+    new.keep_extra_of(old)?;
     let mtime = Some(edit.stamp_after(old.mtime));
     restamp(&mut new, &Restamp { mtime, usn: Some(edit.usn()), ..Restamp::default() })?;
     Ok(Some(new))

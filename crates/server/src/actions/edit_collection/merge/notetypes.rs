@@ -5,6 +5,7 @@ use super::super::{Edit, Result};
 use super::Merged;
 use crate::actions::exchange::value;
 use crate::actions::quota::ROW;
+use anki::file::Edited;
 use anki::merge::NameTable;
 use anki::model::Notetype;
 use anki::schema11::{self, Restamp, restamp};
@@ -79,7 +80,7 @@ fn changed(notetype: &Notetype, change: impl FnOnce(&mut Map<String, Value>)) ->
     let mut json = super::super::decks::object(&notetype.json)?;
     change(&mut json);
     let mut new = schema11::notetype(json)?;
-    new.extra.clone_from(&notetype.extra);
+    new.keep_extra_of(notetype)?;
     Ok(new)
 }
 

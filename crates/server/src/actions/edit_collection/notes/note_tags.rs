@@ -38,7 +38,7 @@ impl Tags {
         for tag in tags.flat_map(names::split_tags) {
             let (name, is_new) = self.list.register(tag);
             if is_new {
-                self.added.push(Tag { name: name.clone(), usn, collapsed: false });
+                self.added.push(Tag { name: name.clone(), usn, collapsed: true });
             }
             spelled.push(name);
         }

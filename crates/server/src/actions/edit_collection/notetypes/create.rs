@@ -2,10 +2,10 @@
 
 use super::super::decks::object;
 use super::super::{Change, Edit, Problem, Result};
-use super::parts::{check_different, check_name, check_template, new_id, with};
+use super::parts::{check_different, check_name, check_template, finished, new_id, with};
 use crate::actions::quota::ROW;
 use anki::model::Notetype;
-use anki::schema11::{self, Restamp, restamp, stock};
+use anki::schema11::{Restamp, restamp, stock};
 use serde_json::Value;
 use store::collection::FreeId;
 
@@ -92,13 +92,12 @@ impl Change for CreateNotetype {
             ));
         }
         json["tmpls"] = templates.into();
-        json["req"] = Value::Array(Vec::new());
         if let Some(css) = &self.css {
             json["css"] = css.as_str().into();
         }
         let id = edit.stored().free_id(FreeId::Notetypes, edit.now_ms()).await?;
         json["id"] = id.into();
-        let mut notetype = schema11::notetype(json)?;
+        let mut notetype = finished(json)?;
         restamp(&mut notetype, &Restamp { id: None, name: Some(name), mtime: Some(edit.now_secs()), usn: Some(edit.usn()) })?;
         edit.changed = true;
         edit.current.counts.notetypes += 1;

@@ -13,9 +13,10 @@ use super::index::{self, NotetypeRef};
 use super::notes::{add_missing_cards, delete_notes};
 use super::{Change, Edit, Problem, Result};
 use anki::cards::{self, CardRules};
+use anki::file::Edited;
 use anki::model::Notetype;
-use anki::schema11::{self, Restamp, restamp};
-use parts::{check_different, check_name, check_template, part};
+use anki::schema11::{Restamp, restamp};
+use parts::{check_different, check_name, check_template, finished, part};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use structure::{derive_anew, structural};
@@ -99,8 +100,8 @@ impl Change for UpdateNotetype {
             let parts = json.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             check_different(what, parts.iter().map(|part| part["name"].as_str().unwrap_or_default()))?;
         }
-        let mut notetype = schema11::notetype(json).map_err(|e| Problem::invalid("notetype", e.to_string()))?;
-        notetype.extra.clone_from(&stored.extra);
+        let mut notetype = finished(json).map_err(|e| Problem::invalid("notetype", e.to_string()))?;
+        notetype.keep_extra_of(&stored)?;
         let name = self.name.as_deref().map(str::trim);
         if let Some(name) = name {
             check_name("name", name)?;

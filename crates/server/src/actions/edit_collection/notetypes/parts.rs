@@ -1,6 +1,9 @@
 //! The lists of fields and templates in a notetype's object.
 
 use super::super::{EditError, Problem, Result};
+use anki::cards::CardRules;
+use anki::model::Notetype;
+use anki::schema11::{self, SchemaError};
 use anki::{cards, names};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -26,6 +29,13 @@ pub(super) fn with<const N: usize>(base: &Value, changes: [(&str, Value); N]) ->
         object[key] = value;
     }
     object
+}
+
+/// The notetype of an edited object, with the requirements of its templates worked out.
+pub(super) fn finished(mut json: Map<String, Value>) -> std::result::Result<Notetype, SchemaError> {
+    let rules = CardRules::new(&schema11::notetype(json.clone())?)?;
+    json.insert("req".into(), rules.requirements());
+    schema11::notetype(json)
 }
 
 /// Parts have random ids. Without randomness, none.

@@ -130,7 +130,6 @@ pub(super) async fn structural(json: &mut Map<String, Value>, change: &Structura
     for key in ["flds", "tmpls"] {
         list(json, key)?.iter_mut().enumerate().for_each(|(ord, part)| part["ord"] = ord.into());
     }
-    json.insert("req".into(), Value::Array(Vec::new()));
     Ok(())
 }
 
