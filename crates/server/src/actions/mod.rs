@@ -1,4 +1,4 @@
-//! What can be done, whoever asks: rules that the command line, the sync and later the API and the web pages share.
+//! What can be done, whoever asks: rules that the command line, the sync, the APIs and the web pages share.
 
 pub mod accounts;
 pub mod actor;

@@ -1,6 +1,7 @@
 //! The configuration: environment variables in, one typed value out.
 //!
-//! [`settings`] is the list of variables; [`Config::load`] gives them meaning. Nothing else in the program reads the environment.
+//! [`settings`] is the list of variables; [`Config::load`] gives them meaning. Apart from where the system keeps
+//! files (`HOME`, `PATH` and the like), nothing else in the program reads the environment.
 
 mod ankiconnect;
 mod backups;

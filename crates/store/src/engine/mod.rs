@@ -140,7 +140,7 @@ impl Db {
         })
     }
 
-    /// Runs statements as one transaction, in one round trip, and answers how many rows each changed. Each sees what the ones before
+    /// Runs statements as one transaction, on PostgreSQL in one round trip, and answers how many rows each changed. Each sees what the ones before
     /// it did. After an error of the last step the outcome is unknown, as with [`Tx::commit`].
     pub async fn together(&self, statements: Vec<(&str, Vec<Value>)>) -> Result<Vec<u64>> {
         let together = || async { engine!(Pool, &self.pool, pool => pool.together(statements.clone()).await) };
