@@ -195,7 +195,7 @@ def test_tokens(log_in, server):
     page.get_by_label("Read your collection").uncheck()
     page.get_by_label("Name").fill("a <script>alert(1)</script> token")
     page.get_by_role("button", name="Make the token").click()
-    assert "at least one scope" in page.get_by_role("alert").inner_text()
+    assert "Tick at least one thing" in page.get_by_role("alert").inner_text()
     look(page, "account-token-refused")
     page.get_by_label("Read your collection").check()
     page.get_by_label("It expires").select_option("in a year")
@@ -203,6 +203,14 @@ def test_tokens(log_in, server):
     token = page.locator("#token").inner_text()
     assert token.startswith("djs_") and len(token) > 60
     look(page, "account-token-made")
+    # Loading the page again shows the same one.
+    page.reload()
+    assert page.locator("#token").inner_text() == token
+    # What it says is what works, for tools with a field for the key and for those without.
+    address, whole = [text for text in page.locator("code.copy").all_inner_texts() if "/ankiconnect" in text]
+    for url, body in ((address, {"action": "version", "version": 6, "key": token}), (whole, {"action": "version", "version": 6})):
+        answer = page.context.request.post(url, data=body).json()
+        assert answer == {"result": 6, "error": None}, (url, answer)
     page.get_by_role("link", name="Back to the tokens").click()
     assert token not in page.content() and "a <script>alert(1)</script> token" in page.inner_text("main")
     look(page, "account-tokens")
@@ -261,7 +269,7 @@ def test_with_the_keyboard_alone(new_page, server, account):
     page.get_by_text("shown only this once").wait_for()
     tab_to(page, "Log out")
     keys.press("Enter")
-    page.wait_for_url("**/login/")
+    page.get_by_text("You are logged out.").wait_for()
 
 
 def test_hostile_names_are_only_text(log_in, server):
@@ -295,6 +303,7 @@ def test_a_disabled_user_is_out_at_once(log_in, server, account):
 def test_the_password_is_asked_again(log_in, account):
     page = log_in()
     page.goto("/confirm/?next=/account/tokens/add/")
+    assert "Making an API token: before this step" in page.inner_text("main")
     look(page, "account-confirm")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Go on").click()

@@ -54,6 +54,14 @@ def edit(page, path, **fields):
     page.wait_for_url(f"**{path}")
 
 
+def disable(page):
+    """With the page that says what will happen."""
+    page.get_by_role("link", name="Disable…").click()
+    says(page, "Nothing is deleted.")
+    press(page, "Disable")
+    says(page, "can neither log in nor sync")
+
+
 def must_log_in(device):
     with pytest.raises(ClientError) as error:
         device.sync()
@@ -68,7 +76,7 @@ def test_the_list(boss):
         assert post(boss, "/admin/users/add/", **fields).status == 303
     path = open_user(boss, Account(f"{mark}-07", ""))
     edit(boss, path, email=f"seven@{mark}.example")
-    press(boss, "Disable")
+    disable(boss)
 
     def listed():
         return [row["User"].split("\n")[0] for row in rows(boss, "List of users")]
@@ -185,8 +193,10 @@ def test_life_of_a_user(boss, server, new_page, new_device):
     page = log_in(new_page(server.base), beata)
     assert page.goto("/account/").status == 200
     boss.goto(path)
-    press(boss, "Disable")
-    says(boss, "can neither log in nor sync")
+    boss.get_by_role("link", name="Disable…").click()
+    look(boss, "admin-disable")
+    boss.get_by_role("link", name="Cancel").click()
+    disable(boss)
     look(boss, "admin-user-disabled")
     page.goto("/account/")
     assert "/login/" in page.url
@@ -282,6 +292,8 @@ def test_devices_are_logged_out(boss, server, account, new_device, new_page):
     assert must_log_in(first)
     assert sync(second) == "nothing"
     # All of them, and browsers.
+    boss.get_by_role("link", name="Log out everywhere…").click()
+    look(boss, "admin-logout")
     press(boss, "Log out everywhere")
     says(boss, "Logged out everywhere")
     says(boss, "No client is logged in.")
@@ -327,7 +339,11 @@ def test_a_kept_collection_is_brought_back(boss, account, new_device):
     before, now = sorted(rows(boss, "Versions of the collection"), key=lambda row: int(row["Version"]))
     assert (before["State"], before["Notes"], now["State"], now["Notes"]) == ("kept", "3", "in use", "1")
     look(boss, "admin-user-versions")
-    boss.get_by_role("button", name="Bring back").click()
+    boss.get_by_role("link", name="Bring back").click()
+    says(boss, f"What will happen on the devices of {account.user}")
+    look(boss, "admin-restore")
+    boss.get_by_label("will be told to choose").check()
+    press(boss, f"Bring version {before['Version']} back")
     says(boss, f"Version {before['Version']} is in use again")
     assert facts(boss)["Notes"] == "3"
     assert bad.sync()["did"] in ("full_sync", "full_download")
@@ -337,7 +353,7 @@ def test_a_kept_collection_is_brought_back(boss, account, new_device):
     assert sync(bad) == "nothing"
     # What is in use or gone cannot be brought back.
     for number, status in ((before["Version"], 303), ("999", 303), ("x", 400)):
-        assert post(boss, f"{path}restore/", version=number).status == status
+        assert post(boss, f"{path}restore/{number}/", understood="1").status == status
     boss.goto(path)
     says(boss, "There is no kept version")
     assert facts(boss)["Notes"] == "3"
@@ -354,7 +370,7 @@ def changes(path):
         (f"{path}enable/", {}),
         (f"{path}logout/", {}),
         (f"{path}devices/", {"device": "0" * 64}),
-        (f"{path}restore/", {"version": "1"}),
+        (f"{path}restore/1/", {"understood": "1"}),
         (f"{path}delete/", {"username": "whoever"}),
         ("/admin/users/add/", {"username": f"eve{secrets.token_hex(3)}"} | password),
         ("/admin/invitations/", {"days": "7"}),
@@ -534,6 +550,9 @@ def test_with_the_keyboard_alone(server, superuser_account, new_page):
     assert outline == "solid3px", "the focus is seen"
     keys.press("Enter")
     page.wait_for_url(re.compile(r"/admin/users/\d+/$"))
+    tab_to(page, "Disable…")
+    keys.press("Enter")
+    page.wait_for_url("**/disable/")
     tab_to(page, "Disable")
     keys.press("Enter")
     says(page, "can neither log in nor sync")
@@ -547,4 +566,4 @@ def test_with_the_keyboard_alone(server, superuser_account, new_page):
     says(page, f"{name} is deleted.")
     tab_to(page, "Log out")
     keys.press("Enter")
-    page.wait_for_url("**/login/")
+    says(page, "You are logged out.")

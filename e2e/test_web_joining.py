@@ -263,9 +263,9 @@ def test_a_password_is_reset_with_an_administrators_link(server, clock, boss, ne
 
         first = link()
         look(boss, "password-link")
-        boss.go_back()
+        boss.goto(f"{boss.url.removesuffix('password-link/')}password/")
         second = link()
-        boss.go_back()
+        boss.goto(f"{boss.url.removesuffix('password-link/')}password/")
         page = new_page(server.base)
         assert is_gone(page, first), "a new link takes the place of older ones"
         look(page, "password-link-gone")
@@ -287,6 +287,7 @@ def test_a_password_is_reset_with_an_administrators_link(server, clock, boss, ne
         # The next one grows old after a day, and is of no use for somebody who is disabled.
         third = link()
         boss.get_by_role("link", name="Back").click()
+        boss.get_by_role("link", name="Disable…").click()
         boss.get_by_role("button", name="Disable").click()
         says(boss, "can neither log in nor sync")
         assert is_gone(page, third)
@@ -379,18 +380,32 @@ def test_sessions_and_confirmations_end(server, clock, boss, new_page):
     boss.get_by_role("button", name="Go on").click()
     boss.wait_for_url("**/delete/")
     says(boss, "This will be lost")
-    for page in ("password/", "delete/"):
-        clock.forward(16 * MINUTE)
-        assert get(boss, user + page).headers["location"].startswith("/confirm/?next="), page
+    clock.forward(16 * MINUTE)
+    assert get(boss, user + "delete/").headers["location"].startswith("/confirm/?next=")
+    # Forms where something is typed ask for it themselves, so that nothing is lost.
+    boss.goto(user + "password/")
+    look(boss, "admin-password-asked")
+    fill_new_password(boss, PASSWORD)
+    boss.locator("#own_password").fill("wrong")
+    boss.get_by_role("button", name="Set the password").click()
+    says(boss, "Your password is not right.")
+    look(boss, "admin-password-refused")
     for step, fields in (
         ("delete/", {"username": account.user}),
-        ("password/", {"password": PASSWORD, "again": PASSWORD}),
-        ("password-link/", {}),
-        ("restore/", {"version": "1"}),
-        ("edit/", {"username": account.user, "is_superuser": "1"}),
+        ("restore/1/", {"understood": "1"}),
     ):
         answer = post(boss, user + step, **fields)
         assert answer.status == 303 and answer.headers["location"].startswith("/confirm/"), step
+    for step, fields in (
+        ("password/", {"password": PASSWORD, "again": PASSWORD}),
+        ("password-link/", {}),
+        ("disable/", {}),
+        ("logout/", {}),
+        ("edit/", {"username": account.user, "is_superuser": "1"}),
+        ("edit/", {"username": account.user, "email": "eve@example.com"}),
+    ):
+        answer = post(boss, user + step, **fields)
+        assert answer.status == 422 and "type it once more" in answer.text(), step
     # No way to another site from there, or from the login.
     for next in ("https://evil.example/", "//evil.example/", "/\\evil.example"):
         answer = post(boss, "/confirm/", next=next, password=server.boss.password)

@@ -1,6 +1,6 @@
 //! Personal API tokens: made, listed and revoked by their owner; sent by programs instead of a password.
 //!
-//! A token outlives a change of the password. It does nothing while its account is disabled, and is gone with it. Nothing is remembered
+//! A change of the password ends tokens only if whoever changes it says so. A token does nothing while its account is disabled, and is gone with it. Nothing is remembered
 //! outside of the database, so a revoked one is out everywhere at once.
 
 use crate::clock::Clock;
@@ -128,6 +128,15 @@ pub async fn create(
 /// When the database fails.
 pub async fn list(main: &MainDb, account: i64) -> store::Result<Vec<ListedToken>> {
     Ok(main.api_tokens(account).await?.iter().map(listed).collect())
+}
+
+/// One of an account's tokens, by itself. Does not count as a use of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn listed_as(main: &MainDb, account: i64, token: &str) -> store::Result<Option<ListedToken>> {
+    let digest = digest(token);
+    Ok(main.api_tokens(account).await?.iter().find(|stored| stored.digest == digest).map(listed))
 }
 
 /// Revokes a token of an account by its id, at once and everywhere. Answers whether there was one.

@@ -8,10 +8,19 @@ use store::user_db::{Generation, GenerationState, is_plain_undo};
 /// What a new password ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogOut {
-    /// And API tokens.
     pub devices: bool,
+    /// API tokens: their programs have to be given new ones.
+    pub tokens: bool,
     /// All browsers but the one that asks.
     pub browsers: bool,
+}
+
+/// How much a new password has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    pub devices: u64,
+    pub browsers: u64,
+    pub tokens: u64,
 }
 
 /// A version of a collection that can be brought back.
@@ -31,7 +40,7 @@ impl Accounts {
         Ok(self.main.has_password(account.id).await?)
     }
 
-    /// Sets the password of somebody's own account, and logs out what they chose. Answers how many devices that were.
+    /// Sets the password of somebody's own account, and ends what they chose.
     ///
     /// # Errors
     /// [`super::accounts::AccountError::BadPassword`].
@@ -42,11 +51,12 @@ impl Accounts {
         password: String,
         log_out: LogOut,
         actor: Actor,
-    ) -> Result<u64> {
+    ) -> Result<Ended> {
         check_password(&password)?;
         let hash = self.passwords.hash(password).await?;
         self.main.set_password_hash(account.id, &hash).await?;
-        let (devices, tokens) = if log_out.devices { self.revoke_keys(account.id).await? } else { (0, 0) };
+        let devices = if log_out.devices { self.main.revoke_host_keys(account.id).await? } else { 0 };
+        let tokens = if log_out.tokens { self.main.revoke_api_tokens(account.id).await? } else { 0 };
         let browsers = if log_out.browsers { self.main.remove_web_sessions(account.id, Some(&here.digest)).await? } else { 0 };
         self.cache.forget(account.id);
         let detail = format!(
@@ -54,7 +64,7 @@ impl Accounts {
             account.username
         );
         self.audit(&actor, Some(account.id), "account.password", detail).await;
-        Ok(devices)
+        Ok(Ended { devices, browsers, tokens })
     }
 
     /// Logs all devices out, but no browser. Answers how many those were.

@@ -46,7 +46,7 @@ pub struct Args {
 pub async fn run(config: Config, args: &Args) -> anyhow::Result<ExitCode> {
     let config = Arc::new(config);
     let opening = config.clone();
-    let checked = Open::run(&opening, async |open| {
+    let checked = Open::run_existing(&opening, async |open| {
         let accounts = if args.all {
             open.accounts.list().await?
         } else {

@@ -41,7 +41,7 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
 
 async fn list(config: &Config, username: &str) -> anyhow::Result<()> {
     let username = Username::new(username)?;
-    let generations = Open::run(config, async |open| {
+    let generations = Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         Ok(open.user.generations(account.id).await?)
     })
@@ -60,7 +60,7 @@ async fn list(config: &Config, username: &str) -> anyhow::Result<()> {
 
 async fn restore(config: &Config, username: &str, number: i32) -> anyhow::Result<()> {
     let username = Username::new(username)?;
-    Open::run(config, async |open| {
+    Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         let (_, kept) = open.accounts.versions(account.id).await?;
         let is_plain_undo = kept.iter().any(|kept| kept.generation.number == number && kept.is_plain_undo);

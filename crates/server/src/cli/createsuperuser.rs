@@ -1,6 +1,6 @@
 //! `createsuperuser`: the administrator's account, under the name that Django's users know.
 
-use super::support::open::Open;
+use super::support::open::{Open, made, new_folder};
 use super::support::output;
 use super::support::password_input::PasswordInput;
 use crate::actions::accounts::NewUser;
@@ -35,8 +35,9 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let username = Username::new(&username)?;
     let password = args.password.get()?;
     let new = NewUser { username, email: args.email, password, is_staff: true, is_superuser: true };
+    let folder = new_folder(config);
     let account = Open::run(config, async |open| Ok(open.accounts.create(new, super::user::ACTOR).await?)).await?;
-    output::line(&format!("Made the superuser {}.", account.username));
+    output::line(&made("superuser", &account.username, folder.as_deref()));
     Ok(())
 }
 

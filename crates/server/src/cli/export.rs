@@ -78,7 +78,7 @@ pub struct ApkgArgs {
 
 pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    Open::run(&config.clone(), async |open| {
+    Open::run_existing(&config.clone(), async |open| {
         let app = App::new(config, open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
         let app = Arc::new(app.context("cannot use the data folder")?);
         match command {

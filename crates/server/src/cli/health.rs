@@ -48,7 +48,9 @@ async fn ask(config: &Config, path: &str) -> anyhow::Result<String> {
         Ok(IpAddr::V6(ip)) if ip.is_unspecified() => "::1",
         _ => config.listen_address.as_str(),
     };
-    let stream = TcpStream::connect((address, port)).await.with_context(|| format!("nobody listens on {address} port {port}"))?;
+    let stream = TcpStream::connect((address, port))
+        .await
+        .with_context(|| format!("nobody listens on {address} port {port}; `djankiserv serve` starts the server"))?;
     if config.tls.is_none() {
         return exchange(stream, path).await;
     }

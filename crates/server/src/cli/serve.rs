@@ -250,11 +250,23 @@ fn signpost(address: SocketAddr, scheme: &str, name: Option<&str>, public: Optio
     if let Some(there) = &there {
         out.push_str(&format!("  and on other devices:\n      {there}/\n"));
     }
-    if let Some(path) = set_up {
-        let begin = there.as_ref().filter(|_| public.is_some()).unwrap_or(&here);
+    if address.ip().is_loopback() && public.is_none() {
         out.push_str(&format!(
-            "\n  There are no users yet. Set the server up in a browser; the link is good for one use:\n      {begin}{path}\n"
+            "  Phones and other computers cannot reach it yet: stop it with Ctrl-c, then\n      djankiserv serve --listen-address 0.0.0.0\n  \
+             If this is a remote machine, type this on your own, and open the address above there:\n      \
+             ssh -L {port}:{} <this machine>\n",
+            address
         ));
+    }
+    if let Some(path) = set_up {
+        out.push_str("\n  There are no users yet. Set the server up in a browser; the link is good for one use:\n");
+        match &there {
+            Some(there) if public.is_some() => out.push_str(&format!("      {there}{path}\n")),
+            Some(there) => {
+                out.push_str(&format!("    on this machine:\n      {here}{path}\n    from another device:\n      {there}{path}\n"));
+            }
+            None => out.push_str(&format!("      {here}{path}\n")),
+        }
     }
     out.push_str("\n  Ctrl-c stops the server.\n\n");
     out
@@ -300,6 +312,13 @@ mod tests {
         let text = signpost("127.0.0.1:8002".parse()?, "http", None, None, Some("/setup/abc/"));
         assert!(text.contains("      http://127.0.0.1:8002/\n"), "{text}");
         assert!(text.contains("      http://127.0.0.1:8002/setup/abc/\n"), "{text}");
+        assert!(text.contains("serve --listen-address 0.0.0.0") && text.contains("ssh -L 8002:127.0.0.1:8002 "), "{text}");
+        let text = signpost("0.0.0.0:8002".parse()?, "http", None, None, Some("/setup/abc/"));
+        assert!(
+            text.contains("on this machine:\n      http://127.0.0.1:8002/setup/abc/\n    from another device:\n      http://"),
+            "{text}"
+        );
+        assert!(text.matches("/setup/abc/").count() == 2 && !text.contains("ssh"), "{text}");
         let text = signpost("[::]:81".parse()?, "http", None, None, None);
         assert!(text.contains("http://127.0.0.1:81/") && text.contains("on other devices"), "{text}");
         assert!(!text.contains("setup"), "{text}");

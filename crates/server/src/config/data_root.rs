@@ -64,6 +64,11 @@ impl DataRoot {
         self.0.join("dumps")
     }
 
+    /// Whether there is an embedded database. What cannot be looked at is told by whoever opens it.
+    pub fn has_database(&self) -> bool {
+        self.postgres().join("data/PG_VERSION").try_exists().unwrap_or(true)
+    }
+
     /// Creates the folder if it is not there yet.
     ///
     /// Root's is enterable for everybody, without being listable, because the embedded database then runs as another account. Another user's is private.
@@ -90,6 +95,9 @@ impl DataRoot {
 
     /// With who may use the folder, who we are, and what to do.
     fn explained(&self, error: &io::Error) -> io::Error {
+        if self.0.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            return io::Error::new(error.kind(), "it is a file, not a folder; set DJANKISERV_DATA_ROOT to a folder");
+        }
         let me = name_of(nix::unistd::geteuid().as_raw());
         let folder = self.0.ancestors().find_map(|folder| fs::metadata(folder).ok().map(|metadata| (folder, metadata)));
         let whose = folder.filter(|_| error.kind() == io::ErrorKind::PermissionDenied).map(|(folder, metadata)| {
@@ -112,7 +120,7 @@ impl DataRoot {
         match fs::DirBuilder::new().mode(mode).create(&self.0) {
             // The mode given to mkdir is cut by the umask, which may be 077 for root.
             Ok(()) => fs::set_permissions(&self.0, fs::Permissions::from_mode(mode))?,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && self.0.is_dir() => {}
             Err(e) => return Err(e),
         }
         nix::unistd::access(&self.0, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).map_err(io::Error::from)

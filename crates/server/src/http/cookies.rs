@@ -11,6 +11,9 @@ pub const CSRF: &str = "csrftoken";
 /// What a login at a provider needs when the browser comes back. Not for scripts.
 pub const OIDC: &str = "oidc";
 
+/// A secret that was just made, for the page that shows it. Not for scripts.
+pub const SHOWN: &str = "shown";
+
 /// The value of a cookie. Where several have that name, the first, as the original did.
 pub fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));

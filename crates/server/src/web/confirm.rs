@@ -15,6 +15,9 @@ use axum::http::StatusCode;
 struct ConfirmPage {
     l: Layout,
     next: String,
+    /// What comes afterwards, and where to go instead.
+    purpose: &'static str,
+    cancel: String,
     problem: Option<String>,
     /// Somebody who came by another login may have none.
     has_password: bool,
@@ -28,7 +31,16 @@ impl ConfirmPage {
         let has_password = who.app.accounts.has_password(account).await?;
         let provider = provider_of(who).await?;
         let way = || who.site.link(&next::with_next("/login/oidc/confirm/", Some(&next)));
-        Ok(Self { l: who.layout("Is it you?"), provider: provider.map(|name| (name, way())), has_password, next, problem })
+        let (purpose, cancel) = purpose(&next);
+        Ok(Self {
+            l: who.layout("Is it you?"),
+            purpose,
+            cancel: who.site.link(&cancel),
+            provider: provider.map(|name| (name, way())),
+            has_password,
+            next,
+            problem,
+        })
     }
 }
 
@@ -37,6 +49,27 @@ pub async fn provider_of(who: &SignedIn) -> WebResult<Option<String>> {
     let Some(oidc) = &who.app.config.logins.oidc else { return Ok(None) };
     let identities = who.app.main.identities(who.active.account.id).await?;
     Ok(identities.iter().any(|identity| identity.issuer == oidc.issuer).then(|| oidc.name.clone()))
+}
+
+/// What somebody is about to do, by the page for that, and the page that it was on.
+fn purpose(next: &str) -> (&'static str, String) {
+    let path = next.split('?').next().unwrap_or_default().trim_end_matches('/');
+    let up = |levels: usize| {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.truncate(parts.len().saturating_sub(levels).max(1));
+        format!("{}/", parts.join("/"))
+    };
+    match path {
+        "/account/collection/download" => ("Downloading your collection", up(1)),
+        "/account/devices" => ("Logging devices or browsers out", up(1)),
+        "/account/password" => ("Changing how you log in", up(1)),
+        "/account/tokens/add" => ("Making an API token", up(1)),
+        _ if path.starts_with("/account/") && path.ends_with("/restore") => ("Bringing an older version of your collection back", up(2)),
+        _ if path.contains("/restore/") => ("Bringing an older version of a collection back", up(2)),
+        _ if path.ends_with("/delete") => ("Deleting an account", up(1)),
+        _ if path.starts_with("/admin/") => ("Changing an account", up(1)),
+        _ => ("The next step", "/".to_owned()),
+    }
 }
 
 pub async fn show(who: SignedIn, query: Fields) -> WebResult {
@@ -62,4 +95,22 @@ pub async fn submit(Posted { who, form }: Posted<SignedIn>) -> WebResult {
         Err(other) => return Err(other.into()),
     };
     who.page_with(status, &ConfirmPage::new(&who, next, Some(problem)).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_password_is_for() {
+        for (next, want, back) in [
+            ("/account/collection/download/", "Downloading your collection", "/account/collection/"),
+            ("/account/collection/2/restore/", "Bringing an older version of your collection back", "/account/collection/"),
+            ("/admin/users/7/restore/2/", "Bringing an older version of a collection back", "/admin/users/7/"),
+            ("/admin/users/7/delete/?x=1", "Deleting an account", "/admin/users/7/"),
+            ("/", "The next step", "/"),
+        ] {
+            assert_eq!(purpose(next), (want, back.to_owned()), "{next}");
+        }
+    }
 }

@@ -2,10 +2,9 @@
 
 use crate::actions::accounts::AccountError;
 use crate::http::csrf::CsrfError;
-use crate::http::site::Site;
 use crate::passwords::PasswordError;
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use store::StoreError;
 
 /// A refusal. [`super::finish`] makes a page of it.
@@ -17,6 +16,10 @@ pub enum WebError {
     Confirm(String),
     Forbidden(String),
     NotFound,
+    /// Nothing can be sent there.
+    Method,
+    /// There is an administrator already, or at least a user.
+    SetUpAlready,
     BadRequest(String),
     Conflict(String),
     /// Too many attempts; the seconds until the next.
@@ -100,14 +103,4 @@ impl From<CsrfError> for WebError {
             CsrfError::Token => "This form is too old, or your browser does not keep cookies, so nothing was done. Go back, load the page again, and send it again.".into(),
         })
     }
-}
-
-/// For addresses that lead nowhere.
-pub async fn not_found() -> WebError {
-    WebError::NotFound
-}
-
-/// For addresses that were typed without their final slash.
-pub async fn add_slash(site: Site, uri: Uri) -> Redirect {
-    Redirect::permanent(&site.link(&format!("{}/", uri.path())))
 }

@@ -17,6 +17,12 @@ pub struct Posted<W> {
     pub form: Fields,
 }
 
+/// A form that may come from elsewhere, or be too old. Nothing may be done with it unless the outcome is fine.
+pub struct AnyPosted<W> {
+    pub posted: Posted<W>,
+    pub outcome: Result<(), csrf::CsrfError>,
+}
+
 /// The fields of a form, or of an address.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Vec<(String, String)>);
@@ -56,6 +62,19 @@ where
     type Rejection = WebError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> WebResult<Self> {
+        let AnyPosted { posted, outcome } = AnyPosted::from_request(request, app).await?;
+        outcome?;
+        Ok(posted)
+    }
+}
+
+impl<W> FromRequest<Arc<App>> for AnyPosted<W>
+where
+    W: FromRequestParts<Arc<App>, Rejection = WebError> + AsRef<Visit> + Send,
+{
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> WebResult<Self> {
         let (mut parts, body) = request.into_parts();
         let who = W::from_request_parts(&mut parts, app).await?;
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -65,10 +84,9 @@ where
         let body = axum::body::to_bytes(body, LONGEST).await.map_err(|_| WebError::bad_request("This form is too long, or broke off."))?;
         let form = Fields::parse(&body);
         let visit = who.as_ref();
-        csrf::check(&parts.headers, &visit.site, Some(form.get(csrf::FIELD)).filter(|token| !token.is_empty()), |token| {
-            visit.accepts(token)
-        })?;
-        Ok(Self { who, form })
+        let token = Some(form.get(csrf::FIELD)).filter(|token| !token.is_empty());
+        let outcome = csrf::check(&parts.headers, &visit.site, token, |token| visit.accepts(token));
+        Ok(Self { posted: Posted { who, form }, outcome })
     }
 }
 

@@ -10,7 +10,6 @@ use crate::actions::one_time_links::LinkKind;
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::Response;
 use store::main_db::{Account, OneTimeLink};
 
 #[derive(Template)]
@@ -23,12 +22,12 @@ struct JoinPage {
 }
 
 pub async fn show_open(visit: Visit) -> WebResult {
-    need_open(&visit)?;
+    need_open(&visit).await?;
     visit.page(&JoinPage::new(&visit, NewAccountForm::default(), "/join/".into()))
 }
 
 pub async fn submit_open(Posted { who: visit, form }: Posted<Visit>) -> WebResult {
-    need_open(&visit)?;
+    need_open(&visit).await?;
     if let Err(f) = NewAccountForm::check(&form) {
         return again(&visit, f, "/join/".into());
     }
@@ -65,9 +64,13 @@ pub async fn submit_invited(Path(secret): Path<String>, Posted { who: visit, for
     welcome(&visit, &account).await
 }
 
-fn need_open(visit: &Visit) -> WebResult<()> {
+/// Somebody who joins before there is an administrator would end the set-up, whose link is dead as soon as there is any user.
+async fn need_open(visit: &Visit) -> WebResult<()> {
     if visit.app.config.web.signup_open {
-        Ok(())
+        match visit.app.accounts.any().await? {
+            true => Ok(()),
+            false => Err(WebError::forbidden("This server is not set up yet. Its administrator comes first; then everybody can join.")),
+        }
     } else {
         Err(WebError::forbidden("New users are invited here. Ask an administrator for an invitation."))
     }
@@ -82,14 +85,12 @@ fn again(visit: &Visit, f: NewAccountForm, path: String) -> WebResult {
     visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &JoinPage::new(visit, f, path))
 }
 
-async fn welcome(visit: &Visit, account: &Account) -> WebResult<Response> {
+async fn welcome(visit: &Visit, account: &Account) -> WebResult {
     if let Some(old) = &visit.active {
         visit.app.web_sessions.end(&old.session).await?;
     }
-    let key = visit.app.web_sessions.begin(account.id, visit.address).await?;
-    let mut answer = visit.go("/account/connect/");
-    visit.set_session(&mut answer, &key);
-    Ok(answer)
+    let notice = format!("Welcome, {}! Your account is made.", account.username);
+    visit.begin_and_go(account.id, "/account/connect/", Some(notice)).await
 }
 
 impl JoinPage {

@@ -1,13 +1,14 @@
 //! Logging in and out.
 
 use super::error::WebResult;
-use super::form::{Fields, Posted};
+use super::form::{AnyPosted, Fields, Posted};
 use super::layout::Layout;
 use super::next;
 use super::visit::{SignedIn, Visit};
 use crate::actions::accounts::AccountError;
 use crate::actions::actor::Actor;
 use crate::actions::web_sessions::Via;
+use crate::http::csrf::CsrfError;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 
@@ -55,7 +56,22 @@ pub async fn show(visit: Visit, query: Fields) -> WebResult {
     match &visit.proxy_user {
         // Somebody who has just logged out is not logged in again at once.
         Some(name) if query.get("stay").is_empty() => log_in_by_proxy(&visit, name, &next).await,
-        _ => visit.page(&LoginPage::new(&visit, String::new(), next, None)),
+        _ => {
+            let mut page = LoginPage::new(&visit, String::new(), next, None);
+            page.l.notice = told(query.get("told")).map(str::to_owned).or(page.l.notice);
+            visit.page(&page)
+        }
+    }
+}
+
+/// What there is to say to somebody who was sent here. Sessions are over then, so it cannot be remembered there.
+fn told(what: &str) -> Option<&'static str> {
+    match what {
+        "late" => Some("You were logged out meanwhile, so nothing was changed. Log in, then send it again."),
+        "out" => Some("You are logged out."),
+        "password" => Some("Your password is changed. Log in with the new one."),
+        "gone" => Some("Your account is deleted. Its collection and media are being removed."),
+        _ => None,
     }
 }
 
@@ -69,9 +85,19 @@ async fn log_in_by_proxy(visit: &Visit, name: &str, next: &str) -> WebResult {
     Ok(answer)
 }
 
-pub async fn submit(Posted { who: visit, form }: Posted<Visit>) -> WebResult {
+pub async fn submit(AnyPosted { posted: Posted { who: visit, form }, outcome }: AnyPosted<Visit>) -> WebResult {
     let next = next::safe(form.get("next")).unwrap_or("/").to_owned();
     let username = form.text("username").to_owned();
+    match outcome {
+        Ok(()) => {}
+        // From before another tab logged in.
+        Err(CsrfError::Token) if visit.active.is_some() => return Ok(visit.go(&next)),
+        Err(CsrfError::Token) => {
+            let problem = "This form was too old, or your browser does not keep cookies. Please try once more.";
+            return visit.page_with(StatusCode::FORBIDDEN, &LoginPage::new(&visit, username, next, Some(problem.to_owned())));
+        }
+        Err(foreign) => return Err(foreign.into()),
+    }
     let account = match visit.app.accounts.verify_login(&username, form.get("password").to_owned(), visit.address).await {
         Ok(account) => account,
         Err(error) => return refuse(&visit, username, next, error),
@@ -114,7 +140,7 @@ pub fn minutes(seconds: i64) -> String {
 
 pub async fn log_out(Posted { who, .. }: Posted<SignedIn>) -> WebResult {
     who.app.web_sessions.end(&who.active.session).await?;
-    let mut answer = who.go(if who.proxy_user.is_some() { "/login/?stay=1" } else { "/login/" });
+    let mut answer = who.go(if who.proxy_user.is_some() { "/login/?stay=1&told=out" } else { "/login/?told=out" });
     who.remove_session(&mut answer);
     Ok(answer)
 }

@@ -2,6 +2,7 @@
 
 use super::error::{WebError, WebResult};
 use super::form::Fields;
+use super::problem::Problem;
 use super::visit::Visit;
 use crate::actions::accounts::{AccountError, NewUser};
 use crate::actions::actor::Actor;
@@ -15,17 +16,17 @@ use store::main_db::Account;
 pub struct NewAccountForm {
     pub username: String,
     pub email: String,
-    pub problem: Option<String>,
+    pub problem: Problem,
 }
 
 impl NewAccountForm {
     /// Checks what was typed, without making anything. Answers what is wrong.
     pub fn check(form: &Fields) -> Result<NewUser, Self> {
         let (username, email) = (form.text("username"), form.text("email"));
-        let refuse = |problem: String| Self { username: username.to_owned(), email: email.to_owned(), problem: Some(problem) };
-        let name = Username::new(username).map_err(|e| refuse(sentence(&e.to_string())))?;
+        let refuse = |problem: Problem| Self { username: username.to_owned(), email: email.to_owned(), problem };
+        let name = Username::new(username).map_err(|e| refuse(Problem::new("username", sentence(&e.to_string()))))?;
         if !email::is_fine(email) {
-            return Err(refuse(NO_EMAIL.to_owned()));
+            return Err(refuse(Problem::new("email", NO_EMAIL)));
         }
         let password = new_password(form, &[username, email]).map_err(refuse)?;
         Ok(NewUser { username: name, email: email.to_owned(), password, is_staff: false, is_superuser: false })
@@ -43,10 +44,7 @@ impl NewAccountForm {
         let email = new.email.clone();
         match visit.app.accounts.create(new, actor.clone()).await {
             Ok(account) => Ok(Ok(account)),
-            Err(AccountError::NameTaken(username)) => {
-                let problem = Some("There is a user with that name already.".to_owned());
-                Ok(Err(Self { username, email, problem }))
-            }
+            Err(AccountError::NameTaken(username)) => Ok(Err(Self { username, email, problem: Problem::new("username", TAKEN) })),
             Err(other) => Err(WebError::from(other)),
         }
     }
@@ -56,17 +54,19 @@ impl NewAccountForm {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn new_password(form: &Fields, about: &[&str]) -> Result<String, String> {
+pub fn new_password(form: &Fields, about: &[&str]) -> Result<String, Problem> {
     let password = form.get("password");
     if password != form.get("again") {
-        return Err("The two passwords are not the same.".to_owned());
+        return Err(Problem::new("again", "The two passwords are not the same."));
     }
     match password_rules::problem(password, about) {
-        Some(problem) => Err(problem.to_owned()),
+        Some(problem) => Err(Problem::new("password", problem)),
         None => Ok(password.to_owned()),
     }
 }
 
+/// What is said about a name that somebody else has.
+pub const TAKEN: &str = "There is a user with that name already.";
 /// What is said about an address that is none.
 pub const NO_EMAIL: &str = "That is not an e-mail address. It may be left empty.";
 

@@ -6,6 +6,7 @@
 use super::error::{WebError, WebResult};
 use super::form::Fields;
 use super::next;
+use super::signed::{self, session};
 use super::visit::{SignedIn, Visit};
 use crate::actions::actor::Actor;
 use crate::actions::external_logins::ExternalError;
@@ -15,7 +16,7 @@ use crate::config::OidcSettings;
 use crate::http::cookies;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -163,18 +164,8 @@ fn opened(visit: &Visit, cookie: &str) -> WebResult<Option<Vec<u8>>> {
     Ok(None)
 }
 
-fn session(visit: &Visit) -> &str {
-    visit.active.as_ref().map_or("", |active| active.session.digest.as_str())
-}
-
 fn signature(visit: &Visit, session: &str, json: &[u8]) -> WebResult<Hmac<Sha256>> {
-    let key = visit.app.config.secret_key()?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).map_err(|_| WebError::Internal)?;
-    for part in [b"a trip to the provider".as_slice(), session.as_bytes(), json] {
-        mac.update(&(part.len() as u64).to_be_bytes());
-        mac.update(part);
-    }
-    Ok(mac)
+    signed::mac(visit, &[b"a trip to the provider", session.as_bytes(), json])
 }
 
 fn settings(visit: &Visit) -> WebResult<&OidcSettings> {

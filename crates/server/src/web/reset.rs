@@ -4,6 +4,8 @@ use super::error::{WebError, WebResult};
 use super::form::Posted;
 use super::layout::Layout;
 use super::new_account::new_password;
+use super::problem::Problem;
+use super::show;
 use super::visit::Visit;
 use crate::actions::actor::Actor;
 use crate::actions::one_time_links::LinkKind;
@@ -19,12 +21,12 @@ struct ResetPage {
     l: Layout,
     username: String,
     path: String,
-    problem: Option<String>,
+    problem: Problem,
 }
 
 pub async fn show(visit: Visit, Path(secret): Path<String>) -> WebResult {
     let (_, account) = link(&visit, &secret).await?;
-    visit.page(&ResetPage::new(&visit, account, &secret, None))
+    visit.page(&ResetPage::new(&visit, account, &secret, Problem::none()))
 }
 
 pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Posted<Visit>) -> WebResult {
@@ -32,7 +34,7 @@ pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Pos
     let password = match new_password(&form, &[&account.username, &account.email]) {
         Ok(password) => password,
         Err(problem) => {
-            return visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &ResetPage::new(&visit, account, &secret, Some(problem)));
+            return visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &ResetPage::new(&visit, account, &secret, problem));
         }
     };
     if !visit.app.links.take(LinkKind::Password, &link).await? {
@@ -40,11 +42,8 @@ pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Pos
     }
     let username = Username::new(&account.username).map_err(|_| WebError::Internal)?;
     let actor = Actor::new(format!("link of {}", link.maker), visit.address);
-    visit.app.accounts.set_password(&username, password, form.ticked("keep_devices"), actor).await?;
-    let key = visit.app.web_sessions.begin(account.id, visit.address).await?;
-    let mut answer = visit.go("/account/");
-    visit.set_session(&mut answer, &key);
-    Ok(answer)
+    let ended = visit.app.accounts.set_password(&username, password, form.ticked("keep_devices"), actor).await?;
+    visit.begin_and_go(account.id, "/account/", Some(format!("Your password is changed. {}", show::ended(&ended)))).await
 }
 
 fn gone() -> WebError {
@@ -61,7 +60,7 @@ async fn link(visit: &Visit, secret: &str) -> WebResult<(OneTimeLink, Account)> 
 }
 
 impl ResetPage {
-    fn new(visit: &Visit, account: Account, secret: &str, problem: Option<String>) -> Self {
+    fn new(visit: &Visit, account: Account, secret: &str, problem: Problem) -> Self {
         Self { l: visit.layout("Choose a new password"), username: account.username, path: LinkKind::Password.path(secret), problem }
     }
 }

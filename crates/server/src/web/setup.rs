@@ -31,7 +31,7 @@ pub async fn show(visit: Visit, Path(secret): Path<String>) -> WebResult {
 
 pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Posted<Visit>) -> WebResult {
     let link = link(&visit, &secret).await?;
-    let again = |f| {
+    let again = |f: NewAccountForm| {
         let page = SetupPage { l: visit.layout("Set the server up"), f, secret: secret.clone() };
         visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
     };
@@ -48,18 +48,13 @@ pub async fn submit(Path(secret): Path<String>, Posted { who: visit, form }: Pos
         Err(f) => return again(f),
     };
     visit.app.links.withdraw_all(LinkKind::SetUp).await?;
-    let key = visit.app.web_sessions.begin(account.id, visit.address).await?;
-    let mut answer = visit.go("/admin/users/add/?first=1");
-    visit.set_session(&mut answer, &key);
-    Ok(answer)
+    visit.begin_and_go(account.id, "/admin/users/add/?first=1", None).await
 }
 
+/// Whoever comes back to a link that was used finds the way to the login, whether the link is still known or not.
 async fn link(visit: &Visit, secret: &str) -> WebResult<OneTimeLink> {
-    let link = visit.app.links.find(LinkKind::SetUp, secret).await?.ok_or(WebError::NotFound)?;
     if visit.app.accounts.any().await? {
-        return Err(WebError::forbidden(
-            "This server has been set up already. If you are its administrator, log in. If it has no administrator: `djankiserv createsuperuser` makes one.",
-        ));
+        return Err(WebError::SetUpAlready);
     }
-    Ok(link)
+    visit.app.links.find(LinkKind::SetUp, secret).await?.ok_or(WebError::NotFound)
 }

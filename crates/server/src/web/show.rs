@@ -1,5 +1,6 @@
 //! Numbers, moments and clients as pages show them.
 
+use crate::actions::own_account::Ended;
 use crate::clock::readable_time;
 use store::main_db::Client;
 
@@ -59,6 +60,24 @@ pub fn count(n: i64, what: &str) -> String {
     format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// What a new password has ended: `2 devices are logged out, 6 API tokens revoked.`
+pub fn ended(ended: &Ended) -> String {
+    let some = |n: u64, what| (n > 0).then(|| count(i64::try_from(n).unwrap_or(i64::MAX), what));
+    let tokens = some(ended.tokens, "API token");
+    let out = match (some(ended.devices, "device"), some(ended.browsers, "other browser")) {
+        (Some(devices), Some(browsers)) => Some(format!("{devices} and {browsers} are logged out")),
+        (one, other) => {
+            one.or(other).map(|one| format!("{one} {} logged out", if ended.devices + ended.browsers == 1 { "is" } else { "are" }))
+        }
+    };
+    match (out, tokens) {
+        (Some(out), Some(tokens)) => format!("{out}, {tokens} revoked."),
+        (Some(out), None) => format!("{out}."),
+        (None, Some(tokens)) => format!("{tokens} {} revoked.", if ended.tokens == 1 { "is" } else { "are" }),
+        (None, None) => "Nothing else was logged out.".to_owned(),
+    }
+}
+
 /// A client as people call it: `Anki 26.09.3 on linux`.
 pub fn client(client: &Client) -> String {
     let name = match client.name.as_str() {
@@ -100,6 +119,19 @@ mod tests {
             assert_eq!(number(n), want);
         }
         assert_eq!((count(0, "file"), count(1, "file"), count(1234, "file")), ("0 files".into(), "1 file".into(), "1,234 files".into()));
+    }
+
+    #[test]
+    fn what_a_password_ends() {
+        for (devices, browsers, tokens, want) in [
+            (0, 0, 0, "Nothing else was logged out."),
+            (1, 0, 0, "1 device is logged out."),
+            (2, 0, 6, "2 devices are logged out, 6 API tokens revoked."),
+            (1, 1, 0, "1 device and 1 other browser are logged out."),
+            (0, 0, 1, "1 API token is revoked."),
+        ] {
+            assert_eq!(ended(&Ended { devices, browsers, tokens }), want);
+        }
     }
 
     #[test]

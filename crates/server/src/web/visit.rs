@@ -16,7 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use std::net::IpAddr;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -84,6 +84,23 @@ impl Visit {
         Redirect::to(&self.site.link(path)).into_response()
     }
 
+    /// Begins a session for somebody who has just proved who they are, and goes to a page, which tells what was done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_and_go(&self, account: i64, path: &str, notice: Option<String>) -> WebResult {
+        let sessions = &self.app.web_sessions;
+        let key = sessions.begin(account, self.address).await?;
+        if notice.is_some()
+            && let Some(active) = sessions.find(&key, self.address).await?
+        {
+            sessions.remember(&active, &Memory { notice, ..active.memory.clone() }).await?;
+        }
+        let mut answer = self.go(path);
+        self.set_session(&mut answer, &key);
+        Ok(answer)
+    }
+
     /// Gives the browser the cookies of a new session.
     pub fn set_session(&self, answer: &mut Response, key: &str) {
         self.set_cookie(answer.headers_mut(), cookies::SESSION, key, COOKIE_SECONDS);
@@ -92,7 +109,7 @@ impl Visit {
 
     /// Takes the cookies of a session away.
     pub fn remove_session(&self, answer: &mut Response) {
-        for name in [cookies::SESSION, cookies::CSRF] {
+        for name in [cookies::SESSION, cookies::CSRF, cookies::SHOWN] {
             self.set_cookie(answer.headers_mut(), name, "", 0);
         }
     }
@@ -145,6 +162,16 @@ impl SignedIn {
         Actor::new(self.active.account.username.clone(), self.address)
     }
 
+    /// Notes that the password was typed just now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn confirm(&mut self) -> WebResult<()> {
+        self.active.memory.confirmed = self.app.clock.now_ms();
+        self.visit.active = Some(self.active.clone());
+        Ok(self.app.web_sessions.remember(&self.active, &self.active.memory).await?)
+    }
+
     /// For dangerous steps: the password must have been typed lately. `back` is the page to come back to when it has been.
     ///
     /// # Errors
@@ -159,6 +186,12 @@ impl Deref for SignedIn {
 
     fn deref(&self) -> &Visit {
         &self.visit
+    }
+}
+
+impl DerefMut for Staff {
+    fn deref_mut(&mut self) -> &mut SignedIn {
+        &mut self.0
     }
 }
 

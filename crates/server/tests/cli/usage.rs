@@ -58,6 +58,7 @@ fn a_data_folder_that_cannot_be_used_is_told_once_with_what_to_do() {
     let told = list(&file.join("below"));
     assert_eq!((told.code, told.stderr.matches("Not a directory").count()), (Some(1), 1), "{told:?}");
     told.expect_failure(1, "set DJANKISERV_DATA_ROOT to a folder of your own");
+    list(&file).expect_failure(1, "it is a file, not a folder");
     if !nix::unistd::geteuid().is_root() {
         return list(std::path::Path::new("/usr")).expect_failure(1, "belongs to root (mode 755)");
     }

@@ -5,9 +5,18 @@ use crate::support::Folder;
 #[test]
 fn a_users_life() {
     let folder = Folder::new("users");
+    // A folder that was mistyped stays empty, and is named.
+    let where_from = folder.path().display().to_string();
+    for command in [&["user", "list"][..], &["user", "passwd", "ann"], &["user", "delete", "ann", "--yes"], &["collection", "list", "ann"]]
+    {
+        folder.run(command).expect_failure(1, &format!("there is no installation in {where_from};"));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let made = folder.run_with_password(&["user", "add", "Ann@Example.com", "--email", "ann@example.com"], "pw\n").stdout;
+    assert!(made.contains(&format!("Made the user Ann@Example.com in the new data folder {where_from} (it was empty")), "{made}");
     assert!(made.contains("no administrator") && made.contains("createsuperuser"), "{made}");
-    folder.run_with_password(&["createsuperuser", "--username", "Ümit 日本"], "pw");
+    let made = folder.run_with_password(&["createsuperuser", "--username", "Ümit 日本"], "pw").stdout;
+    assert_eq!(made, "Made the superuser Ümit 日本.\n");
 
     let list = folder.run(&["user", "list", "--json"]).expect_success().stdout;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
@@ -32,7 +41,7 @@ fn a_users_life() {
 
     folder.run(&["user", "delete", "anna"]).expect_failure(1, "use --yes");
     folder.run(&["user", "delete", "anna", "--yes"]).expect_success();
-    folder.run(&["user", "delete", "anna", "--yes"]).expect_failure(1, "there is no user");
+    folder.run(&["user", "delete", "anna", "--yes"]).expect_failure(1, &format!("shows all (the data folder is {where_from})"));
     // The name is free again.
     let made = folder.run_with_password(&["user", "add", "ANNA"], "pw").stdout;
     assert!(!made.contains("administrator"), "{made}");

@@ -46,9 +46,19 @@ async fn a_new_password() {
     there.get("/account/").await.expect(200, "ann");
     device.meta().await;
     let third = "fünf Elche trinken Bier";
+    // Tokens are ended by a tick of their own.
+    let account = server.app.main.account_by_id(server.account("ann").await).await.unwrap().unwrap();
+    let (app, scopes) = (&server.app, [djankiserv::actions::api_tokens::Scope::Read]);
+    let make = async || djankiserv::actions::api_tokens::create(&app.main, &app.clock, &account, "x", &scopes, None).await.unwrap().0;
+    let tokens = [make().await, make().await];
     let fields = [("old", NEW), ("password", third), ("again", third), ("devices", "1"), ("browsers", "1")];
     here.post(path, &fields).await.leads_to(path);
-    here.get(path).await.expect(200, "Each device asks for it");
+    here.get(path).await.expect(200, "Your password is changed. 1 device and 1 other browser are logged out.");
+    let is_good = async |token: &str| djankiserv::actions::api_tokens::find(&app.main, &app.clock, token).await.unwrap().is_some();
+    assert!(is_good(&tokens[0]).await && is_good(&tokens[1]).await);
+    here.post(path, &[("old", third), ("password", third), ("again", third), ("tokens", "1")]).await.leads_to(path);
+    here.get(path).await.expect(200, "Your password is changed. 2 API tokens are revoked.");
+    assert!(!is_good(&tokens[0]).await && !is_good(&tokens[1]).await);
     there.get("/account/").await.leads_to("/login/?next=%2Faccount%2F");
     assert_eq!(device.status("sync/meta", json!({"v": 11, "cv": "x"})).await, 403);
     there.log_in("ann", third).await.leads_to("/");
@@ -194,7 +204,7 @@ async fn tokens() {
     assert!(!page.text.contains("Manage users"));
     for (fields, status, part) in [
         (vec![("name", ""), ("read", "1"), ("days", "30")], 422, "needs a name"),
-        (vec![("name", "x"), ("days", "30")], 422, "at least one scope"),
+        (vec![("name", "x"), ("days", "30")], 422, "Tick at least one thing"),
         (vec![("name", "x"), ("admin", "1"), ("days", "30")], 422, "only staff"),
         (vec![("name", "x"), ("read", "1"), ("days", "31")], 400, "expires in 30 days"),
     ] {
@@ -202,11 +212,36 @@ async fn tokens() {
         assert!(page.status == status && page.text.to_lowercase().contains(&part.to_lowercase()), "{part}: {} {}", page.status, page.text);
     }
     let name = "<script>alert(1)</script>";
-    let page = ann.post(add, &[("name", name), ("read", "1"), ("write", "1"), ("days", "30")]).await.expect(200, "only this once");
+    let made = "/account/tokens/made/";
+    ann.get(made).await.leads_to(path);
+    ann.get(path).await.expect(200, "only for some minutes");
+    ann.post(add, &[("name", name), ("read", "1"), ("write", "1"), ("days", "30")]).await.leads_to(made);
+    let page = ann.get(made).await.expect(200, "only this once");
     let token = page.between("id=\"token\">", "<").to_owned();
     let found = djankiserv::actions::api_tokens::find(&server.app.main, &server.clock, &token).await.unwrap().unwrap();
     assert_eq!((found.0.username.as_str(), found.1.scopes.len(), found.1.expires), ("ann", 2, Some(NOW + 30 * 24 * 60 * MINUTE)));
+    for way in [
+        "<code class=\"copy\">http://anki.example/ankiconnect</code>".to_owned(),
+        format!("<code class=\"copy\">http://anki.example/ankiconnect/{token}</code>"),
+        format!("<code class=\"copy\">Authorization: Bearer {token}</code>"),
+        "href=\"/api/v2/\"".to_owned(),
+    ] {
+        assert!(page.text.contains(&way), "{way}");
+    }
+    // Loading the page again makes no second token. The cookie says nothing by itself, and is of no use to others or later.
+    assert!(ann.get(made).await.text.contains(&token));
+    assert!(!ann.cookies["shown"].contains(&token[4..20]), "{:?}", ann.cookies);
+    bob.cookies.insert("shown".into(), ann.cookies["shown"].clone());
+    bob.get(made).await.leads_to(path);
+    bob.get(path).await.expect(200, "only for some minutes");
+    let mut forged = ann.clone();
+    forged.cookies.insert("shown".into(), ann.cookies["shown"].replacen(|c: char| c.is_ascii_digit(), "x", 1));
+    forged.get(made).await.leads_to(path);
+    forged.get(path).await;
+    server.clock.set(NOW + 10 * MINUTE);
+    ann.get(made).await.leads_to(path);
     let page = ann.get(path).await.expect(200, "&#60;script&#62;");
+    assert_eq!(page.text.matches("name=\"token\" value").count(), 1, "{}", page.text);
     assert!(!page.text.contains(name) && !page.text.contains(&token));
     let id = page.between("name=\"token\" value=\"", "\"").to_owned();
     bob.post(path, &[("token", &id)]).await.leads_to(path);
@@ -218,7 +253,21 @@ async fn tokens() {
     ann.post(path, &[("token", &id)]).await.leads_to(path);
     ann.get(path).await.expect(200, "The token is revoked.");
     server.clock.set(NOW + 32 * 24 * 60 * MINUTE);
-    ann.get(add).await.leads_to("/confirm/?next=%2Faccount%2Ftokens%2Fadd%2F");
+    // The form asks for the password by itself then, and nothing that was typed is lost.
+    ann.get(add).await.expect(200, "name=\"own_password\"");
+    let fields = [("name", "kept"), ("write", "1"), ("days", "365"), ("purpose", "ankiconnect")];
+    for (password, problem) in [("", "once more"), ("wrong", "Your password is not right.")] {
+        let page = ann.post(add, &[&fields[..], &[("own_password", password)]].concat()).await.expect(422, problem);
+        assert!(page.text.contains("value=\"kept\"") && page.text.contains("name=\"write\" value=\"1\" checked"), "{}", page.text);
+        assert!(page.text.contains("value=\"365\" selected"), "{}", page.text);
+    }
+    ann.post(add, &[&fields[..], &[("own_password", PASSWORD)]].concat()).await.leads_to(made);
+    ann.get(made).await.expect(200, "kept");
+    let page = ann.get("/account/tokens/add/?for=ankiconnect").await.expect(200, "AnkiConnect tools");
+    for scope in ["read", "write", "media"] {
+        assert!(page.text.contains(&format!("name=\"{scope}\" value=\"1\" checked")), "{scope}: {}", page.text);
+    }
+    assert!(!page.text.contains("own_password"), "the password has just been typed");
     server.end().await;
 }
 
@@ -245,13 +294,13 @@ async fn forms_that_must_do_nothing() {
     }
     server.app.accounts.set_active(&Username::new("ann").unwrap(), false, "test").await.unwrap();
     for (path, fields) in &forms {
-        browser.clone().post(path, fields).await.leads_to("/login/");
+        browser.clone().post(path, fields).await.leads_to("/login/?told=late");
     }
     server.app.accounts.set_active(&Username::new("ann").unwrap(), true, "test").await.unwrap();
     let mut late = browser.clone();
     server.clock.set(NOW + 15 * 24 * 60 * MINUTE);
     for (path, fields) in &forms {
-        late.post(path, fields).await.leads_to("/login/");
+        late.post(path, fields).await.leads_to("/login/?told=late");
     }
     assert_eq!(digests(&server, "ann").await, [key]);
     assert_eq!(device.notes().await.len(), 2);

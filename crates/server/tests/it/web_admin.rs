@@ -42,15 +42,20 @@ async fn a_user_and_all_about_them() {
     assert!(!page.text.contains("<b>ann") && page.text.contains("1–1 of 1") && page.text.contains("26.09.3"), "{}", page.text);
     assert!(!page.text.contains("0 bytes</td>\n<td data-label=\"Media\""), "the size of the collection is known: {}", page.text);
     let path = format!("/admin/users/{id}/");
-    let page = boss.get(&path).await.expect(200, "Bring back");
+    let page = boss.get(&path).await.expect(200, "Bring back…");
     assert!(page.text.contains("in use") && page.text.contains("Log out everywhere"), "{}", page.text);
     // Another version.
-    boss.post(&format!("{path}restore/"), &[("version", "1")]).await.leads_to(&path);
+    let restore = format!("{path}restore/1/");
+    let page = boss.get(&restore).await.expect(200, "What will happen on the devices of &#60;b&#62;ann");
+    assert!(page.text.contains("<th scope=\"row\">Then</th>") && page.text.contains(&format!("action=\"{restore}\"")), "{}", page.text);
+    boss.post(&restore, &[]).await.expect(422, "Tick the box first");
+    assert_eq!(device.notes().await.len(), 5);
+    boss.post(&restore, &[("understood", "1")]).await.leads_to(&path);
     boss.get(&path).await.expect(200, "Version 1 is in use again");
     assert_eq!(device.notes().await.len(), 3);
-    boss.post(&format!("{path}restore/"), &[("version", "77")]).await.leads_to(&path);
+    boss.get(&format!("{path}restore/77/")).await.expect(404, "Not found");
+    boss.post(&format!("{path}restore/77/"), &[("understood", "1")]).await.leads_to(&path);
     boss.get(&path).await.expect(200, "There is no kept version 77");
-    boss.post(&format!("{path}restore/"), &[("version", "x")]).await.expect(400, "no such version");
     // A running sync, and its device.
     device.start(0).await;
     boss.get(&path).await.expect(200, "A sync is running");
@@ -76,15 +81,27 @@ async fn a_user_and_all_about_them() {
     boss.post(&format!("{path}password/"), &[("password", SECRET), ("again", SECRET)]).await.leads_to(&path);
     let mut anna = Browser::new(&server);
     anna.log_in("anna", SECRET).await.leads_to("/");
-    let link = boss.post(&format!("{path}password-link/"), &[]).await.expect(200, "shown only now");
+    let shown = format!("{path}password-link/");
+    boss.get(&shown).await.leads_to(&format!("{path}password/"));
+    boss.post(&shown, &[]).await.leads_to(&shown);
+    let link = boss.get(&shown).await.expect(200, "shown only now");
+    assert_eq!(boss.get(&shown).await.text, link.text, "loading it again makes no other link");
     let link = link.between("http://anki.example", "</code>").to_owned();
     // Locked out and in again.
+    boss.get(&format!("{path}disable/")).await.expect(200, "Nothing is deleted.");
+    anna.get("/account/").await.expect(200, "anna");
     boss.post(&format!("{path}disable/"), &[]).await.leads_to(&path);
     anna.get("/account/").await.leads_to("/login/?next=%2Faccount%2F");
     Browser::new(&server).get(&link).await.expect(403, "has been used");
     boss.post(&format!("{path}enable/"), &[]).await.leads_to(&path);
     anna.get("/account/").await.expect(200, "anna");
+    boss.get(&format!("{path}logout/")).await.expect(200, "All API tokens are revoked");
     boss.post(&format!("{path}logout/"), &[]).await.leads_to(&path);
+    // What is no page leads to the one that it belongs to.
+    for step in ["enable/", "devices/"] {
+        boss.get(&format!("{path}{step}")).await.leads_to(&path);
+    }
+    boss.get("/admin/invitations/withdraw/").await.leads_to("/admin/invitations/");
     anna.get("/account/").await.leads_to("/login/?next=%2Faccount%2F");
     let chosen = [("password", "noch ein langer Satz"), ("again", "noch ein langer Satz")];
     anna.get(&link).await.expect(200, "anna");
@@ -131,7 +148,7 @@ async fn who_may_do_what() {
     server.device("ann").await;
     let (boss_id, helper_id, ann_id) = (server.account("boss").await, server.account("helper").await, server.account("ann").await);
     let pages = ["", "connect/", "edit/", "password/", "delete/"];
-    let steps = ["edit/", "password/", "password-link/", "enable/", "disable/", "logout/", "devices/", "restore/", "delete/"];
+    let steps = ["edit/", "password/", "password-link/", "enable/", "disable/", "logout/", "devices/", "restore/1/", "delete/"];
     let before = server.app.accounts.list().await.unwrap();
     // Nobody, and somebody who is no administrator.
     let mut nobody = Browser::new(&server);
@@ -147,9 +164,10 @@ async fn who_may_do_what() {
         assert!(nobody.get(&path).await.location().starts_with("/login/?next="), "{path}");
         ann.get(&path).await.expect(403, "for administrators");
     }
-    let all = [("username", "boss"), ("password", SECRET), ("again", SECRET), ("version", "1"), ("is_superuser", "1"), ("is_staff", "1")];
+    let all =
+        [("username", "boss"), ("password", SECRET), ("again", SECRET), ("understood", "1"), ("is_superuser", "1"), ("is_staff", "1")];
     for step in steps {
-        nobody.post(&format!("/admin/users/{ann_id}/{step}"), &all).await.leads_to("/login/");
+        nobody.post(&format!("/admin/users/{ann_id}/{step}"), &all).await.leads_to("/login/?told=late");
         ann.post(&format!("/admin/users/{ann_id}/{step}"), &all).await.expect(403, "for administrators");
         // Staff look after users only.
     }
@@ -188,13 +206,25 @@ async fn who_may_do_what() {
     let confirm = format!("/confirm/?next=%2Fadmin%2Fusers%2F{ann_id}%2Fdelete%2F");
     boss.get(&format!("{path}delete/")).await.leads_to(&confirm);
     boss.post(&format!("{path}delete/"), &[("username", "ann")]).await.leads_to(&confirm);
-    for step in ["password/", "password-link/"] {
-        assert!(boss.post(&format!("{path}{step}"), &all).await.location().starts_with("/confirm/"), "{step}");
+    boss.post(&format!("{path}restore/1/"), &all).await.leads_to(&format!("/confirm/?next=%2Fadmin%2Fusers%2F{ann_id}%2Frestore%2F1%2F"));
+    for step in ["password/", "password-link/", "disable/", "logout/"] {
+        boss.post(&format!("{path}{step}"), &all).await.expect(422, "name=\"own_password\"");
     }
+    assert!(server.app.accounts.find_by_id(ann_id).await.unwrap().is_active);
+    // So they do for what leads to a password: name and e-mail address. Quotas are free.
+    for fields in [[("username", "ann"), ("email", "eve@example.com")], [("username", "eve"), ("email", "")]] {
+        boss.post(&format!("{path}edit/"), &fields).await.expect(422, "type it once more");
+        let page = boss.post(&format!("{path}edit/"), &[&fields[..], &[("own_password", "wrong")]].concat()).await;
+        let page = page.expect(422, "Your password is not right.");
+        assert!(page.text.contains(&format!("value=\"{}\"", fields[0].1)), "{}", page.text);
+    }
+    let unchanged = server.app.accounts.find_by_id(ann_id).await.unwrap();
+    assert_eq!((unchanged.username.as_str(), unchanged.email.as_str()), ("ann", ""));
+    boss.post(&format!("{path}edit/"), &[("username", "ann"), ("email", ""), ("quota_media", "7")]).await.leads_to(&path);
     let with_role = [("username", "ann"), ("email", ""), ("is_staff", "1")];
-    assert!(boss.post(&format!("{path}edit/"), &with_role).await.location().starts_with("/confirm/"));
-    boss.post("/confirm/", &[("password", PASSWORD), ("next", &format!("{path}edit/"))]).await.leads_to(&format!("{path}edit/"));
-    boss.post(&format!("{path}edit/"), &with_role).await.leads_to(&path);
+    let page = boss.post(&format!("{path}edit/"), &with_role).await.expect(422, "type it once more");
+    assert!(page.text.contains("name=\"is_staff\" value=\"1\" checked"), "{}", page.text);
+    boss.post(&format!("{path}edit/"), &[&with_role[..], &[("own_password", PASSWORD)]].concat()).await.leads_to(&path);
     assert!(server.app.accounts.find_by_id(ann_id).await.unwrap().is_staff);
     // Without the token, nothing.
     for step in steps {

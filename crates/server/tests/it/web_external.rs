@@ -39,8 +39,11 @@ async fn a_proxy_says_who_it_is() {
     browser.get("/login/?next=/account/").await.leads_to("/account/");
     browser.get("/account/").await.expect(200, "<dd>ann</dd>");
     // That is not the password, which dangerous steps need.
-    browser.get("/account/tokens/add/").await.leads_to("/confirm/?next=%2Faccount%2Ftokens%2Fadd%2F");
-    browser.post("/confirm/", &[("password", PASSWORD), ("next", "/account/tokens/add/")]).await.leads_to("/account/tokens/add/");
+    browser.get("/account/collection/download/").await.leads_to("/confirm/?next=%2Faccount%2Fcollection%2Fdownload%2F");
+    browser
+        .post("/confirm/", &[("password", PASSWORD), ("next", "/account/collection/download/")])
+        .await
+        .leads_to("/account/collection/download/");
     browser.get("/account/tokens/add/").await.expect(200, "Make the token");
     // Another person at the same browser, nobody, two at once, and the same cookie from elsewhere.
     let with = |headers: &[&str], from: &str| {
@@ -57,7 +60,7 @@ async fn a_proxy_says_who_it_is() {
     other.get("/login/").await.leads_to("/");
     other.get("/account/").await.expect(200, "<dd>bob</dd>");
     // Logging out is not undone at once.
-    browser.post("/logout/", &[]).await.leads_to("/login/?stay=1");
+    browser.post("/logout/", &[]).await.leads_to("/login/?stay=1&told=out");
     browser.get("/login/?stay=1").await.expect(200, "Go on as ANN");
     browser.get("/account/").await.leads_to(refused);
     for (name, part) in [("nobody", "no account here"), ("a\tb", "cannot be a username")] {

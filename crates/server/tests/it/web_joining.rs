@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use crate::support::{NOW, PASSWORD, TestServer};
+use djankiserv::actions::accounts::NewUser;
 use djankiserv::actions::one_time_links::LinkKind;
 use djankiserv::actions::username::Username;
 use djankiserv::app::App;
@@ -39,7 +40,9 @@ async fn invitations() {
     guest.post("/join/", &account("guest")).await.expect(403, "invited here");
     let mut links = Vec::new();
     for _ in 0..3 {
-        let page = boss.post("/admin/invitations/", &[("days", "7")]).await.expect(200, "shown only now");
+        boss.post("/admin/invitations/", &[("days", "7")]).await.leads_to("/admin/invitations/made/");
+        let page = boss.get("/admin/invitations/made/").await.expect(200, "shown only now");
+        assert_eq!(boss.get("/admin/invitations/made/").await.text, page.text);
         links.push(page.between("http://anki.example", "</code>").to_owned());
     }
     guest.get(&links[0]).await.expect(200, "Make my account");
@@ -47,7 +50,9 @@ async fn invitations() {
     guest.post(&links[0], &account("BOSS")).await.expect(422, "that name already");
     guest.post(&links[0], &[("username", "guest"), ("password", "guest1234"), ("again", "guest1234")]).await.expect(422, "guessed first");
     guest.post(&links[0], &account("guest")).await.leads_to("/account/connect/");
-    guest.get("/account/connect/").await.expect(200, "Waiting for the first sync of <strong>guest");
+    let page = guest.get("/account/connect/").await.expect(200, "Waiting for the first sync of <strong>guest");
+    assert!(page.text.contains("Welcome, guest!"), "{}", page.text);
+    boss.get("/admin/invitations/made/").await.expect(200, "shown only now");
     Browser::new(&server).get(&links[0]).await.expect(403, "has been used");
     // Withdrawn, and too old.
     let page = boss.get("/admin/invitations/").await.expect(200, "Withdraw");
@@ -94,6 +99,11 @@ async fn nobody_says_which_address_is_theirs_where_it_opens_accounts() {
 async fn open_to_everybody() {
     let server = TestServer::with(set(Web { signup_open: true, ..Web::default() })).await;
     let mut guest = Browser::new(&server);
+    guest.get("/login/").await;
+    // The administrator comes first: with the first user the link to set the server up is dead.
+    guest.get("/join/").await.expect(403, "not set up yet");
+    guest.post("/join/", &account("guest")).await.expect(403, "not set up yet");
+    server.device("first").await;
     guest.get("/login/").await.expect(200, "href=\"/join/\"");
     guest.get("/join/").await.expect(200, "Make my account");
     guest
@@ -150,6 +160,40 @@ async fn sink() -> (u16, mpsc::UnboundedReceiver<String>) {
     (port, receiver)
 }
 
+/// Whoever has the address gets links to choose a password, so a change of it is no secret.
+#[tokio::test]
+async fn a_new_address_is_told_to_the_old_one() {
+    let (port, mut mails) = sink().await;
+    let mail = Mail { smtp_url: Secret::new(format!("smtp://127.0.0.1:{port}")), from: "Anki <anki@example.com>".into() };
+    let server = TestServer::with(set(Web { mail: Some(mail), ..Web::default() })).await;
+    server.device("ann").await;
+    let id = server.account("ann").await;
+    let new = NewUser {
+        username: Username::new("boss").unwrap(),
+        email: String::new(),
+        password: PASSWORD.into(),
+        is_staff: true,
+        is_superuser: true,
+    };
+    server.app.accounts.create(new, "test").await.unwrap();
+    let mut boss = Browser::new(&server);
+    boss.log_in("boss", PASSWORD).await.leads_to("/");
+    let path = format!("/admin/users/{id}/");
+    for (email, notice) in [
+        ("ann@example.com", "The e-mail address is changed."),
+        ("ann@example.com", "What is known"),
+        ("eve@example.com", "address is changed"),
+    ] {
+        boss.post(&format!("{path}edit/"), &[("username", "ann"), ("email", email)]).await.leads_to(&path);
+        boss.get(&path).await.expect(200, notice);
+    }
+    let mail = mails.recv().await.unwrap().replace("=\n", "");
+    assert!(mail.contains("RCPT TO:<ann@example.com>") && mail.contains("changed by the administrator boss"), "{mail}");
+    assert!(!mail.contains("eve@example.com"), "{mail}");
+    assert!(mails.try_recv().is_err(), "the first one took nobody's place, and the second was none");
+    server.end().await;
+}
+
 #[tokio::test]
 async fn forgotten_passwords() {
     let (port, mut mails) = sink().await;
@@ -197,7 +241,7 @@ async fn forgotten_passwords() {
     Browser::new(&server).get(&LinkKind::Password.path(&secret)).await.expect(403, "has been used");
     browser.get(&path).await.expect(200, "ann");
     browser.post(&path, &[("password", SECRET), ("again", SECRET)]).await.leads_to("/account/");
-    browser.get("/account/").await.expect(200, "ann");
+    browser.get("/account/").await.expect(200, "Your password is changed. 1 device is logged out.");
     Browser::new(&server).log_in("ann", SECRET).await.leads_to("/");
     // An hour later it would not have been good any more.
     browser.post("/forgot/", &[("name", "ann")]).await.expect(200, "on its way");

@@ -35,8 +35,10 @@ async fn in_and_out() {
     browser.get("/login/?next=/account/").await.leads_to("/account/");
     browser.get("/").await.leads_to("/account/");
     let mut thief = browser.clone();
-    browser.post("/logout/", &[]).await.leads_to("/login/");
+    browser.get("/logout/").await.leads_to("/");
+    browser.post("/logout/", &[]).await.leads_to("/login/?told=out");
     assert!(browser.cookies.is_empty());
+    browser.get("/login/?told=out").await.expect(200, "You are logged out.");
     thief.get("/account/").await.leads_to("/login/?next=%2Faccount%2F");
     server.end().await;
 }
@@ -97,10 +99,15 @@ async fn forged_forms_do_nothing() {
     let (server, mut browser) = server_with_ann().await;
     let fields = [("username", "ann"), ("password", PASSWORD)];
     // Without the page's cookie and token nobody can be logged in, not even as the attacker.
-    browser.post_raw("/login/", &fields).await.expect(403, "too old");
+    let page = browser.post_raw("/login/", &fields).await.expect(403, "Please try once more.");
+    assert!(page.text.contains("name=\"username\" value=\"ann\"") && !page.text.contains(PASSWORD), "{}", page.text);
+    browser.cookies.clear();
     browser.post("/login/", &fields).await.expect(403, "too old");
     browser.get("/login/").await;
     browser.post_raw("/login/", &[fields[0], fields[1], ("csrfmiddlewaretoken", "x")]).await.expect(403, "too old");
+    assert!(!browser.cookies.contains_key("sessionid"));
+    // The form that was shown again is good, though.
+    browser.clone().post("/login/", &fields).await.leads_to("/");
     browser.log_in("ann", PASSWORD).await.leads_to("/");
     browser.post_raw("/logout/", &[]).await.expect(403, "too old");
     let other = Browser::new(&server).log_in("ann", PASSWORD).await;
@@ -120,7 +127,35 @@ async fn forged_forms_do_nothing() {
     browser.get("/account/").await.expect(200, "ann");
     // A script of ours may send the token as the original's did.
     let script = Request::post("/logout/").header("content-type", "application/x-www-form-urlencoded").header("x-csrftoken", &token);
-    browser.send(script.body(Body::empty()).unwrap()).await.leads_to("/login/");
+    browser.send(script.body(Body::empty()).unwrap()).await.leads_to("/login/?told=out");
+    server.end().await;
+}
+
+/// Whoever was logged out meanwhile is told so, and comes back to the page that the form was on.
+#[tokio::test]
+async fn forms_that_were_sent_too_late() {
+    let (server, mut browser) = server_with_ann().await;
+    browser.log_in("ann", PASSWORD).await.leads_to("/");
+    server
+        .app
+        .accounts
+        .log_out_everywhere(&server.app.main.account_by_id(server.account("ann").await).await.unwrap().unwrap(), "test")
+        .await
+        .unwrap();
+    for (referer, login) in [
+        ("http://anki.example/account/tokens/add/?for=x", "/login/?next=%2Faccount%2Ftokens%2Fadd%2F%3Ffor%3Dx&told=late"),
+        ("http://anki.example/", "/login/?told=late"),
+        ("http://anki.example:81/account/", "/login/?told=late"),
+        ("http://anki.example//evil.example/", "/login/?told=late"),
+        ("x", "/login/?told=late"),
+    ] {
+        let mut late = browser.clone();
+        late.headers.push(("referer", referer.into()));
+        late.post("/account/tokens/add/", &[("name", "x"), ("read", "1"), ("days", "30")]).await.leads_to(login);
+    }
+    browser.get("/login/?told=late").await.expect(200, "nothing was changed. Log in, then send it again.");
+    browser.get("/login/?told=%3Cb%3E").await.expect(200, "Log in");
+    browser.post("/logout/", &[]).await.leads_to("/login/");
     server.end().await;
 }
 
@@ -192,6 +227,8 @@ async fn the_password_is_asked_again() {
     let (server, mut browser) = server_with_ann().await;
     browser.log_in("ann", PASSWORD).await.leads_to("/");
     browser.get("/confirm/?next=/account/").await.expect(200, "once more");
+    let page = browser.get("/confirm/?next=/account/collection/download/").await.expect(200, "Downloading your collection: before this");
+    assert!(page.text.contains("href=\"/account/collection/\">Cancel"), "{}", page.text);
     browser.post("/confirm/", &[("password", "wrong"), ("next", "/account/")]).await.expect(422, "not right");
     browser.post("/confirm/", &[("password", PASSWORD), ("next", "//evil.example")]).await.leads_to("/");
     browser.post("/confirm/", &[("password", PASSWORD), ("next", "/account/")]).await.leads_to("/account/");
@@ -229,13 +266,44 @@ async fn behind_a_proxy() {
 #[tokio::test]
 async fn addresses_without_a_page() {
     let (server, mut browser) = server_with_ann().await;
-    for path in ["/admin/nothing/", "/account/nothing", "/static/nothing.css"] {
+    for path in ["/admin/nothing/", "/account/nothing/", "/static/nothing.css"] {
         browser.get(path).await.expect(404, "Not found");
     }
-    for path in ["/login", "/admin", "/account"] {
+    for path in [
+        "/login",
+        "/admin",
+        "/account",
+        "/account/devices",
+        "/admin/users/5/edit",
+        "/join",
+        "/join/x",
+        "/setup/x",
+        "/password/x",
+        "/forgot",
+        "/logout",
+        "/login/oidc",
+    ] {
         let page = browser.get(path).await;
         assert_eq!((page.status, page.location()), (308, format!("{path}/").as_str()));
     }
+    assert_eq!(browser.get("/admin?q=a&page=2").await.location(), "/admin/?q=a&page=2");
+    browser.get("/.well-known/change-password").await.leads_to("/account/password/");
+    for (path, page) in [
+        ("/account/devices/all/", "/account/devices/"),
+        ("/account/browsers/", "/account/devices/"),
+        ("/account/browsers/others/", "/account/devices/"),
+        ("/account/password/unlink/", "/account/password/"),
+    ] {
+        browser.get(path).await.leads_to(page);
+    }
+    // What cannot be sent anywhere gets a page that says so, with who is logged in around it.
+    let page = browser.post("/account/", &[]).await.expect(405, "nothing was done");
+    assert!(page.headers["allow"].to_str().unwrap().contains("GET") && !page.text.contains("Log out"), "{}", page.text);
+    browser.log_in("ann", PASSWORD).await.leads_to("/");
+    for page in [browser.post("/account/", &[]).await, browser.get("/account/nothing/").await, browser.get("/admin/").await] {
+        assert!(page.text.contains("Log out <span class=\"who\">ann") && page.text.contains(">My account</a>"), "{}", page.text);
+    }
+    browser.cookies.clear();
     let page = browser.get("/login/").await;
     let style = page.between("rel=\"stylesheet\" href=\"", "\"").to_owned();
     let sheet = browser.get(&style).await.expect(200, "prefers-color-scheme");

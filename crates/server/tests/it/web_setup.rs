@@ -38,7 +38,8 @@ async fn a_conversation() {
     for secret in [&secret, &other] {
         let mut late = Browser::new(&server);
         late.get("/login/").await;
-        late.post(&LinkKind::SetUp.path(secret), &account("thief")).await.expect(404, "Not found");
+        late.post(&LinkKind::SetUp.path(secret), &account("thief")).await.expect(403, "set up already");
+        late.get(&LinkKind::SetUp.path(secret)).await.expect(403, "href=\"/login/\">Log in</a>");
     }
     browser.get("/admin/users/add/?first=1").await.expect(200, "The administrator is made.");
     let added = browser.post("/admin/users/add/", &account("ann")).await;

@@ -9,6 +9,7 @@ mod logins;
 use super::actor::Actor;
 use super::email;
 use super::key_cache::KeyCache;
+use super::own_account::Ended;
 use super::username::{Username, UsernameError};
 use crate::clock::Clock;
 use crate::config::{DataRoot, LoginLimits};
@@ -181,7 +182,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::NoSuchUser`], [`AccountError::BadPassword`].
-    pub async fn set_password(&self, username: &Username, password: String, keep_devices: bool, actor: impl Into<Actor>) -> Result<()> {
+    pub async fn set_password(&self, username: &Username, password: String, keep_devices: bool, actor: impl Into<Actor>) -> Result<Ended> {
         check_password(&password)?;
         let account = self.find(username).await?;
         let hash = self.passwords.hash(password).await?;
@@ -196,7 +197,7 @@ impl Accounts {
             format!("set the password of `{}`, logged out {revoked} devices, revoked {tokens} API tokens", account.username),
         )
         .await;
-        Ok(())
+        Ok(Ended { devices: revoked, browsers: 0, tokens })
     }
 
     /// Disables or enables an account. A disabled one cannot log in, and its devices cannot sync; enabled again, they can as before.

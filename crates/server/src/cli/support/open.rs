@@ -1,6 +1,6 @@
 //! The databases, opened for a command or for the server: embedded or elsewhere.
 
-use crate::actions::accounts::Accounts;
+use crate::actions::accounts::{AccountError, Accounts};
 use crate::clock::Clock;
 use crate::config::{Config, Databases};
 use crate::embedded::Embedded;
@@ -80,12 +80,58 @@ impl Open {
         }
     }
 
-    /// Runs a command with the databases open, and closes them whatever its outcome.
+    /// Runs a command with the databases open, and closes them whatever its outcome. Makes the embedded one where there is none, so this is
+    /// for what brings something in.
     pub async fn run<T>(config: &Config, work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let open = Self::for_command(config).await?;
         let outcome = work(&open).await;
         open.close().await;
-        outcome
+        outcome.map_err(|error| match error.downcast::<AccountError>() {
+            // Whoever looks into the wrong folder sees it.
+            Ok(error @ AccountError::NoSuchUser(_)) => anyhow::anyhow!("{error}{}", in_folder(config)),
+            Ok(other) => other.into(),
+            Err(other) => other,
+        })
+    }
+
+    /// The same for what can only be about something that is there: nothing is made in a folder that was not meant.
+    pub async fn run_existing<T>(config: &Config, work: impl AsyncFnOnce(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        if config.databases == Databases::Embedded && !config.data_root.has_database() {
+            let root = &config.data_root;
+            if root.path().exists() {
+                root.create().map_err(|error| anyhow::anyhow!("cannot use the data folder {}: {error}", root.path().display()))?;
+            }
+            anyhow::bail!(
+                "there is no installation in {}; if your server uses another folder, pass it with --data-root, and otherwise begin with \
+                 `djankiserv serve`",
+                config.data_root.path().display()
+            );
+        }
+        Self::run(config, work).await
+    }
+}
+
+/// Where the embedded database is, to be appended to a message.
+pub fn in_folder(config: &Config) -> String {
+    match config.databases {
+        Databases::Embedded => format!(" (the data folder is {})", config.data_root.path().display()),
+        Databases::External { .. } => String::new(),
+    }
+}
+
+/// For whoever makes the first thing in a data folder: that it was empty. To be asked before anything is opened.
+pub fn new_folder(config: &Config) -> Option<String> {
+    (config.databases == Databases::Embedded && !config.data_root.has_database()).then(|| config.data_root.path().display().to_string())
+}
+
+/// What is said about a user in a data folder that was empty.
+pub fn made(what: &str, username: &str, new_folder: Option<&str>) -> String {
+    match new_folder {
+        Some(folder) => format!(
+            "Made the {what} {username} in the new data folder {folder} (it was empty until now; if your server uses another one, pass \
+             --data-root)."
+        ),
+        None => format!("Made the {what} {username}."),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::actions::accounts::NewUser;
 use crate::actions::username::Username;
-use crate::cli::support::open::Open;
+use crate::cli::support::open::{Open, made, new_folder};
 use crate::cli::support::output;
 use crate::cli::support::password_input::PasswordInput;
 use crate::config::Config;
@@ -28,12 +28,13 @@ pub async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
     let password = args.password.get()?;
     let new = NewUser { username, email: args.email, password, is_staff: false, is_superuser: false };
-    let made = async |open: &Open| {
+    let folder = new_folder(config);
+    let make = async |open: &Open| {
         let account = open.accounts.create(new, super::ACTOR).await?;
         Ok((account, open.accounts.list().await?.iter().any(|account| account.is_superuser)))
     };
-    let (account, has_administrator) = Open::run(config, made).await?;
-    output::line(&format!("Made the user {}.", account.username));
+    let (account, has_administrator) = Open::run(config, make).await?;
+    output::line(&made("user", &account.username, folder.as_deref()));
     if !has_administrator {
         output::line("There is no administrator for the web pages yet: `djankiserv createsuperuser` makes one.");
     }

@@ -24,7 +24,7 @@ pub struct Args {
 
 pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
-    Open::run(config, async |open| {
+    Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         if !args.yes {
             confirm(&account.username)?;

@@ -1,6 +1,6 @@
 //! `user list`.
 
-use crate::cli::support::open::Open;
+use crate::cli::support::open::{Open, in_folder};
 use crate::cli::support::output;
 use crate::clock::{iso_time, readable_time};
 use crate::config::Config;
@@ -17,11 +17,11 @@ pub struct Args {
 }
 
 pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let accounts = Open::run(config, async |open| Ok(open.accounts.list().await?)).await?;
+    let accounts = Open::run_existing(config, async |open| Ok(open.accounts.list().await?)).await?;
     if args.json {
         output::line(&serde_json::to_string_pretty(&accounts.iter().map(as_json).collect::<Vec<_>>())?);
     } else if accounts.is_empty() {
-        output::line("There are no users yet. `djankiserv user add <name>` makes one.");
+        output::line(&format!("There are no users yet{}. `djankiserv user add <name>` makes one.", in_folder(config)));
     } else {
         let rows: Vec<Vec<String>> = accounts.iter().map(as_row).collect();
         output::text(&output::table(&["USERNAME", "EMAIL", "STATE", "ROLE", "CREATED (UTC)", "LAST LOGIN (UTC)"], &rows));

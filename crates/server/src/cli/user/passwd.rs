@@ -23,7 +23,7 @@ pub struct Args {
 
 pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
-    Open::run(config, async |open| {
+    Open::run_existing(config, async |open| {
         // Before asking for a password, so that a typing error in the name is told at once.
         let account = open.accounts.find(&username).await?;
         open.accounts.set_password(&username, args.password.get()?, args.keep_devices, super::ACTOR).await?;

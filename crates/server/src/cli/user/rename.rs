@@ -19,7 +19,7 @@ pub struct Args {
 
 pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let (username, new) = (Username::new(&args.username)?, Username::new(&args.new_username)?);
-    Open::run(config, async |open| Ok(open.accounts.rename(&username, &new, super::ACTOR).await?)).await?;
+    Open::run_existing(config, async |open| Ok(open.accounts.rename(&username, &new, super::ACTOR).await?)).await?;
     output::line(&format!("{} is now called {}.", username.typed(), new.typed()));
     Ok(())
 }

@@ -26,7 +26,7 @@ pub struct EnableArgs {
 
 pub async fn run(config: &Config, username: &str, active: bool) -> anyhow::Result<()> {
     let username = Username::new(username)?;
-    Open::run(config, async |open| Ok(open.accounts.set_active(&username, active, super::ACTOR).await?)).await?;
+    Open::run_existing(config, async |open| Ok(open.accounts.set_active(&username, active, super::ACTOR).await?)).await?;
     output::line(&format!("{} is {}.", username.typed(), if active { "enabled" } else { "disabled" }));
     Ok(())
 }

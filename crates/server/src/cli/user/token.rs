@@ -75,7 +75,7 @@ pub async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
 
 async fn add(config: &Config, args: AddArgs) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
-    let token = Open::run(config, async |open| {
+    let token = Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         let expires = args.days.map(|days| open.clock.now_ms() + i64::from(days) * DAY_MS);
         Ok(api_tokens::create(&open.main, &open.clock, &account, &args.name, &args.scopes, expires).await?.0)
@@ -87,7 +87,7 @@ async fn add(config: &Config, args: AddArgs) -> anyhow::Result<()> {
 
 async fn list(config: &Config, args: ListArgs) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
-    let tokens = Open::run(config, async |open| {
+    let tokens = Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         Ok(api_tokens::list(&open.main, account.id).await?)
     })
@@ -105,7 +105,7 @@ async fn list(config: &Config, args: ListArgs) -> anyhow::Result<()> {
 
 async fn revoke(config: &Config, args: RevokeArgs) -> anyhow::Result<()> {
     let username = Username::new(&args.username)?;
-    Open::run(config, async |open| {
+    Open::run_existing(config, async |open| {
         let account = open.accounts.find(&username).await?;
         if !api_tokens::revoke(&open.main, account.id, &args.id).await? {
             bail!("{} has no token {}; `djankiserv user token list` shows what there is", account.username, args.id);

@@ -8,6 +8,7 @@ use crate::web::form::Posted;
 use crate::web::layout::Layout;
 use crate::web::login::minutes;
 use crate::web::new_account::new_password;
+use crate::web::problem::Problem;
 use crate::web::show;
 use crate::web::visit::SignedIn;
 use askama::Template;
@@ -22,7 +23,7 @@ struct PasswordPage {
     username: String,
     /// Somebody who came by another login may have none yet.
     has_password: bool,
-    problem: Option<String>,
+    problem: Problem,
     /// The provider of logins, where there is one.
     provider: Option<String>,
     linked: Vec<Linked>,
@@ -37,7 +38,7 @@ struct Linked {
 
 pub async fn show(who: SignedIn) -> WebResult {
     may_choose(&who).await?;
-    answer(&who, StatusCode::OK, None).await
+    answer(&who, StatusCode::OK, Problem::none()).await
 }
 
 /// Without a password, the provider must vouch that it is still the same person who chooses one.
@@ -48,7 +49,7 @@ async fn may_choose(who: &SignedIn) -> WebResult<()> {
     Ok(())
 }
 
-async fn answer(who: &SignedIn, status: StatusCode, problem: Option<String>) -> WebResult {
+async fn answer(who: &SignedIn, status: StatusCode, problem: Problem) -> WebResult {
     let has_password = who.app.accounts.has_password(&who.active.account).await?;
     let title = if has_password { "Change your password" } else { "Choose a password" };
     let username = who.active.account.username.clone();
@@ -67,28 +68,24 @@ pub async fn submit(Posted { who, form }: Posted<SignedIn>) -> WebResult {
     let (accounts, account) = (&who.app.accounts, &who.active.account);
     let password = match new_password(&form, &[&account.username, &account.email]) {
         Ok(password) => password,
-        Err(problem) => return answer(&who, StatusCode::UNPROCESSABLE_ENTITY, Some(problem)).await,
+        Err(problem) => return answer(&who, StatusCode::UNPROCESSABLE_ENTITY, problem).await,
     };
     if accounts.has_password(account).await? {
         match accounts.verify_login(&account.username, form.get("old").to_owned(), who.address).await {
             Ok(_) => {}
             Err(AccountError::WrongLogin | AccountError::Disabled) => {
-                return answer(&who, StatusCode::UNPROCESSABLE_ENTITY, Some("The old password is not right.".to_owned())).await;
+                return answer(&who, StatusCode::UNPROCESSABLE_ENTITY, Problem::new("old", "The old password is not right.")).await;
             }
             Err(AccountError::TryLater(seconds)) => {
                 let problem = format!("Too many attempts. Try again in {}.", minutes(seconds));
-                return answer(&who, StatusCode::TOO_MANY_REQUESTS, Some(problem)).await;
+                return answer(&who, StatusCode::TOO_MANY_REQUESTS, Problem::new("old", problem)).await;
             }
             Err(other) => return Err(other.into()),
         }
     }
-    let log_out = LogOut { devices: form.ticked("devices"), browsers: form.ticked("browsers") };
-    let devices = accounts.change_own_password(account, &who.active.session, password, log_out, who.actor()).await?;
-    let notice = match (log_out.devices, devices) {
-        (true, 1..) => "Your password is changed. Each device asks for it at its next sync.",
-        _ => "Your password is changed.",
-    };
-    who.go_and_tell(HERE, notice).await
+    let log_out = LogOut { devices: form.ticked("devices"), tokens: form.ticked("tokens"), browsers: form.ticked("browsers") };
+    let ended = accounts.change_own_password(account, &who.active.session, password, log_out, who.actor()).await?;
+    who.go_and_tell(HERE, format!("Your password is changed. {}", show::ended(&ended))).await
 }
 
 pub async fn unlink(Posted { who, form }: Posted<SignedIn>) -> WebResult {

@@ -11,13 +11,20 @@ use axum::http::StatusCode;
 
 #[derive(Template)]
 #[template(path = "account_restore.html")]
-struct RestorePage {
-    l: Layout,
-    current: Option<Version>,
-    wanted: Version,
-    is_plain_undo: bool,
-    problem: Option<&'static str>,
+pub struct RestorePage {
+    pub l: Layout,
+    pub current: Option<Version>,
+    pub wanted: Version,
+    pub is_plain_undo: bool,
+    /// Somebody else whose collection it is.
+    pub whose: Option<String>,
+    /// Where the form goes, and where "cancel" does.
+    pub path: String,
+    pub back: String,
+    pub problem: Option<&'static str>,
 }
+
+pub const UNDERSTOOD_FIRST: &str = "Tick the box first: it says what will happen.";
 
 pub async fn show(Path(number): Path<String>, who: SignedIn) -> WebResult {
     let number = parsed(&number)?;
@@ -35,6 +42,9 @@ async fn answer(who: &SignedIn, number: i32, status: StatusCode, problem: Option
             current: current.as_ref().map(Version::of),
             wanted: Version::of(&wanted.generation),
             is_plain_undo: wanted.is_plain_undo,
+            whose: None,
+            path: here(number),
+            back: HERE.to_owned(),
             problem,
         },
     )
@@ -44,7 +54,7 @@ pub async fn submit(Path(number): Path<String>, Posted { who, form }: Posted<Sig
     let number = parsed(&number)?;
     who.need_password(&here(number))?;
     if !form.ticked("understood") {
-        return answer(&who, number, StatusCode::UNPROCESSABLE_ENTITY, Some("Tick the box first: it says what will happen.")).await;
+        return answer(&who, number, StatusCode::UNPROCESSABLE_ENTITY, Some(UNDERSTOOD_FIRST)).await;
     }
     if !who.app.accounts.restore_collection(&who.active.account, number, who.actor()).await? {
         return Err(WebError::NotFound);

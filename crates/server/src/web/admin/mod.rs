@@ -5,6 +5,7 @@ pub mod delete;
 pub mod edit;
 pub mod invitations;
 pub mod password;
+pub mod restore;
 pub mod server;
 pub mod steps;
 pub mod target;
