@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The pages of one's own account in a real browser, with real clients on the other side."""
 
+import datetime
 import json
 import re
 import zipfile
@@ -221,7 +222,13 @@ def test_tokens(log_in, server):
 def test_connecting(log_in, new_device):
     page = log_in()
     section(page, "Connect Anki")
-    assert page.get_by_role("img", name="QR code").is_visible()
+    # The server of the tests is reached from its own machine only, so there is nothing for phones.
+    assert page.get_by_role("img", name="QR code").count() == 0 and "AnkiDroid" not in page.inner_text("main")
+    assert "Ask your administrator for the right one" in page.inner_text("main")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_text("Copied").first.wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("code.copy").first.inner_text()
     look(page, "account-connect")
     for summary in page.locator("summary").all():
         summary.click()
@@ -234,6 +241,41 @@ def test_connecting(log_in, new_device):
     device.add_notes(3)
     upload_first(device)
     page.get_by_text("The first sync has arrived").wait_for()
+
+
+def test_ones_own_address_and_leaving(log_in, server, new_device):
+    account = server.new_account()
+    device = new_device(NEWEST, account=account)
+    device.add_notes(2)
+    upload_first(device)
+    page = log_in(account)
+    page.get_by_role("link", name="Change your e-mail address").click()
+    look(page, "account-email")
+    page.get_by_label("E-mail address").fill("ann@example.com")
+    page.get_by_role("button", name="Change").click()
+    assert "Your e-mail address is changed." in page.get_by_role("status").first.inner_text()
+    assert fact(page, "E-mail").startswith("ann@example.com")
+    page.get_by_role("link", name="delete your account").click()
+    assert "2 notes, 2 cards" in page.inner_text("main")
+    look(page, "account-leave")
+    page.get_by_label("Type").fill(account.user)
+    page.get_by_role("button", name="Delete my account").click()
+    page.get_by_text("Your account is deleted.").wait_for()
+    assert is_refused(device)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_times_are_those_of_the_place(log_in, script):
+    """A browser in Kathmandu, a quarter of an hour off every other place, shows its own time, and UTC without a script."""
+    page = log_in(script=script, timezone_id="Asia/Kathmandu")
+    section(page, "Devices")
+    time = page.locator("tbody time").first
+    at, text = time.get_attribute("datetime"), time.inner_text()
+    utc = datetime.datetime.fromisoformat(at)
+    if script:
+        assert text == (utc + datetime.timedelta(hours=5, minutes=45)).strftime("%Y-%m-%d %H:%M")
+    else:
+        assert text == utc.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def test_with_the_keyboard_alone(new_page, server, account):

@@ -149,7 +149,7 @@ def test_life_of_a_user(boss, server, new_page, new_device):
     assert (tiles["E-mail"], tiles["Notes"], tiles["Cards"], tiles["Reviews"]) == ("ann@example.com", "3", "3", "2")
     assert tiles["Media"] == "5 bytes, 1 file" and re.search(r"[1-9]\d* kB", tiles["Collection"]), tiles
     (shown,) = rows(boss, "Devices")
-    assert shown["Client"].lower().startswith("anki") and shown["Address"] == "127.0.0.1" and shown["Last seen"] == "just now"
+    assert shown["Device"].lower().startswith("anki") and shown["Address"] == "127.0.0.1" and shown["Last seen"] == "just now"
 
     # A new name is a new name for clients too, and devices stay logged in.
     boss.goto(f"{path}edit/")
@@ -296,7 +296,7 @@ def test_devices_are_logged_out(boss, server, account, new_device, new_page):
     look(boss, "admin-logout")
     press(boss, "Log out everywhere")
     says(boss, "Logged out everywhere")
-    says(boss, "No client is logged in.")
+    says(boss, "No device is logged in.")
     assert must_log_in(second)
     page.goto("/account/")
     assert "/login/" in page.url
@@ -497,7 +497,7 @@ def test_script_is_shown_as_text(boss, server, new_device):
     wire.json("sync/meta", {"v": 11, "cv": f"anki,{EVIL},{EVIL}"}, c=says_so)
     wire.json("sync/start", {"minUsn": 0, "lnewer": False, "graves": None}, c=says_so)
     boss.goto(path)
-    assert any("<script>" in row["Client"] for row in rows(boss, "Devices")) and EVIL in boss.inner_text("p.notice")
+    assert any("<script>" in row["Device"] for row in rows(boss, "Devices")) and EVIL in boss.inner_text("p.notice")
     for page in ("/admin/", path, f"{path}connect/", f"{path}edit/", f"{path}password/", f"{path}delete/", "/admin/server/"):
         boss.goto(page if page != "/admin/" else "/admin/?q=" + "%3Cscript%3E")
         assert evil.user in boss.inner_text("main") or boss.locator("[name=username]").first.input_value() == evil.user, page

@@ -254,8 +254,7 @@ fn signpost(address: SocketAddr, scheme: &str, name: Option<&str>, public: Optio
         out.push_str(&format!(
             "  Phones and other computers cannot reach it yet: stop it with Ctrl-c, then\n      djankiserv serve --listen-address 0.0.0.0\n  \
              If this is a remote machine, type this on your own, and open the address above there:\n      \
-             ssh -L {port}:{} <this machine>\n",
-            address
+             ssh -L {port}:{address} <this machine>\n"
         ));
     }
     if let Some(path) = set_up {

@@ -3,7 +3,7 @@
 use super::admin::target;
 use super::error::WebResult;
 use super::layout::Layout;
-use super::show;
+use super::show::{self, Html};
 use super::visit::{SignedIn, Staff, Visit};
 use askama::Template;
 use axum::extract::Path;
@@ -23,6 +23,8 @@ struct ConnectPage {
     /// Whether the address names this machine only.
     is_local: bool,
     is_https: bool,
+    /// Whether whoever looks at it runs the server.
+    is_staff: bool,
     code: Option<Code>,
     poll: u32,
     state: State,
@@ -34,7 +36,7 @@ struct ConnectPage {
 enum State {
     Nothing,
     LoggedIn(String),
-    Synced { notes: String, cards: String, client: String, when: String },
+    Synced { notes: String, cards: String, client: String, when: Html },
 }
 
 /// A code as the path of an SVG.
@@ -72,6 +74,8 @@ async fn page(visit: &Visit, account: &Account, user_page: Option<String>) -> We
     };
     let address = visit.public_link("/");
     let host = url::Url::parse(&address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    // Nothing but this machine reaches it, so no phone does.
+    let is_local = host == "localhost" || host.starts_with("127.") || host == "[::1]";
     let title = match &user_page {
         Some(_) => format!("Connect Anki for {}", account.username),
         None => "Connect Anki".to_owned(),
@@ -83,12 +87,14 @@ async fn page(visit: &Visit, account: &Account, user_page: Option<String>) -> We
     if !matches!(state, State::Synced { .. }) {
         l.refresh = Some(POLL);
     }
+    let is_staff = l.is_staff;
     visit.page(&ConnectPage {
         l,
         username: account.username.clone(),
-        is_local: host == "localhost" || host.starts_with("127.") || host == "[::1]",
+        is_local,
         is_https: address.starts_with("https:"),
-        code: code(&address),
+        is_staff,
+        code: if is_local { None } else { code(&address) },
         address,
         poll: POLL,
         state,

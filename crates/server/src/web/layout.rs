@@ -18,6 +18,11 @@ pub struct Layout {
     pub is_staff: bool,
     /// Which of the pages below `/account/` this is; empty for others.
     pub section: &'static str,
+    /// Which of the places of administrators this is: `users`, `user` for those below it, `server`; empty for others.
+    pub place: &'static str,
+    pub version: &'static str,
+    /// Where the project lives, with its documentation and its source.
+    pub project: &'static str,
     /// Something to tell, once, about what was just done.
     pub notice: Option<String>,
     /// Load the page again after so many seconds.
@@ -36,6 +41,9 @@ impl Layout {
             user: None,
             is_staff: false,
             section: "",
+            place: "",
+            version: env!("CARGO_PKG_VERSION"),
+            project: env!("CARGO_PKG_REPOSITORY"),
             notice: None,
             refresh: None,
         }

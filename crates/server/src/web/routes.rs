@@ -30,6 +30,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/account/devices/all/", post(account::devices::revoke_all).get(steps_back::up))
         .route("/account/browsers/", post(account::devices::end_browser).get(steps_back::to_devices))
         .route("/account/browsers/others/", post(account::devices::end_other_browsers).get(steps_back::to_devices))
+        .route("/account/email/", get(account::email::show).post(account::email::submit))
+        .route("/account/leave/", get(account::leave::show).post(account::leave::submit))
         .route("/account/password/", get(account::password::show).post(account::password::submit))
         .route("/account/password/unlink/", post(account::password::unlink).get(steps_back::up))
         .route("/account/tokens/", get(account::tokens::show).post(account::tokens::revoke))

@@ -4,15 +4,56 @@ use crate::actions::own_account::Ended;
 use crate::clock::readable_time;
 use store::main_db::Client;
 
-/// A moment in UTC, without seconds: `2026-11-25 22:13`.
-pub fn time(ms: i64) -> String {
+/// What stands in a page as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Html(String);
+
+impl Html {
+    /// Any text.
+    pub fn text(text: &str) -> Self {
+        let mut html = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '&' => html.push_str("&#38;"),
+                '<' => html.push_str("&#60;"),
+                '>' => html.push_str("&#62;"),
+                '"' => html.push_str("&#34;"),
+                '\'' => html.push_str("&#39;"),
+                other => html.push(other),
+            }
+        }
+        Self(html)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<String> for Html {
+    fn from(text: String) -> Self {
+        Self::text(&text)
+    }
+}
+
+impl std::fmt::Display for Html {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for Html {}
+
+/// A moment without seconds, in UTC: `2026-11-25 22:13 UTC`. The script of the pages turns it into the time of the place.
+pub fn time(ms: i64) -> Html {
     let text = readable_time(ms);
-    text.get(..16).unwrap_or(&text).to_owned()
+    let text = text.get(..16).unwrap_or(&text);
+    Html(format!("<time datetime=\"{}Z\">{text} UTC</time>", text.replacen(' ', "T", 1)))
 }
 
 /// The same for a moment that may not have been yet.
-pub fn time_or_never(ms: i64) -> String {
-    if ms <= 0 { "never".to_owned() } else { time(ms) }
+pub fn time_or_never(ms: i64) -> Html {
+    if ms <= 0 { Html::text("never") } else { time(ms) }
 }
 
 /// How long ago a moment was, roughly: `3 minutes ago`.
@@ -81,7 +122,7 @@ pub fn ended(ended: &Ended) -> String {
 /// A client as people call it: `Anki 26.09.3 on linux`.
 pub fn client(client: &Client) -> String {
     let name = match client.name.as_str() {
-        "" => "Unknown client",
+        "" => "Unknown device",
         "anki" => "Anki",
         "ankidroid" => "AnkiDroid",
         "ankimobile" => "AnkiMobile",
@@ -105,7 +146,9 @@ mod tests {
 
     #[test]
     fn texts_for_people() {
-        assert_eq!((time(1_795_391_696_999), time_or_never(0)), ("2026-11-22 23:54".into(), "never".into()));
+        let want = "<time datetime=\"2026-11-22T23:54Z\">2026-11-22 23:54 UTC</time>";
+        assert_eq!((time(1_795_391_696_999).to_string(), time_or_never(0).to_string()), (want.into(), "never".into()));
+        assert_eq!(Html::text("<b>&\"'").to_string(), "&#60;b&#62;&#38;&#34;&#39;");
         for (seconds, want) in [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86_400 * 3, "3 days ago")]
         {
             assert_eq!(ago(1_000_000, 1_000_000 + seconds * 1000), want);
@@ -140,7 +183,7 @@ mod tests {
             ("anki", "26.09.3,29bb700b,linux", "", "Anki 26.09.3 on linux"),
             ("anki", "2.1.49", "win:10", "Anki 2.1.49 on win:10"),
             ("ankidroid", "2.16", "", "AnkiDroid 2.16"),
-            ("", "", "", "Unknown client"),
+            ("", "", "", "Unknown device"),
             ("x", ",,", "", "x"),
         ] {
             let known = Client { name: name.into(), version: version.into(), platform: platform.into() };

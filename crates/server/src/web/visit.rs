@@ -157,6 +157,11 @@ impl SignedIn {
         Ok(self.go(path))
     }
 
+    /// The frame of a page of administrators.
+    pub fn admin_layout(&self, title: &str, place: &'static str) -> Layout {
+        Layout { place, ..self.layout(title) }
+    }
+
     /// Who does it, for the audit log.
     pub fn actor(&self) -> Actor {
         Actor::new(self.active.account.username.clone(), self.address)

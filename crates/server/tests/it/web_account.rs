@@ -271,6 +271,54 @@ async fn tokens() {
     server.end().await;
 }
 
+#[tokio::test]
+async fn ones_own_address_and_leaving() {
+    let server = TestServer::new().await;
+    let device = server.device("ann").await;
+    device.upload(&support::collection(Schema::V18, 5, NOW)).await;
+    let id = server.account("ann").await;
+    let mut ann = logged_in(&server, "ann").await;
+    let (email, leave) = ("/account/email/", "/account/leave/");
+    ann.get("/account/").await.expect(200, "href=\"/account/email/\"");
+    ann.post(email, &[("email", "x")]).await.expect(422, "not an e-mail address");
+    ann.post(email, &[("email", "ann@example.com")]).await.leads_to("/account/");
+    ann.get("/account/").await.expect(200, "Your e-mail address is changed.");
+    server.clock.set(NOW + 16 * MINUTE);
+    ann.get(email).await.expect(200, "own_password");
+    let page = ann.post(email, &[("email", "eve@example.com")]).await.expect(422, "type it once more");
+    assert!(page.text.contains("value=\"eve@example.com\""), "{}", page.text);
+    let account = async || server.app.main.account_by_id(id).await.unwrap().unwrap();
+    assert_eq!(account().await.email, "ann@example.com");
+    // Leaving needs the name and the password.
+    ann.get(leave).await.expect(200, "5 notes, 5 cards");
+    ann.post(leave, &[("username", "bob"), ("own_password", PASSWORD)]).await.expect(422, "another name");
+    ann.post(leave, &[("username", "ann")]).await.expect(422, "type it once more");
+    ann.post(leave, &[("username", "ann"), ("own_password", "wrong")]).await.expect(422, "not right");
+    assert_eq!(device.notes().await.len(), 5);
+    let mut other = ann.clone();
+    ann.post(leave, &[("username", "ann"), ("own_password", PASSWORD)]).await.leads_to("/login/?told=gone&stay=1");
+    ann.get("/login/?told=gone&stay=1").await.expect(200, "Your account is deleted.");
+    other.get("/account/").await.leads_to("/login/?next=%2Faccount%2F");
+    ann.log_in("ann", PASSWORD).await.expect(422, "not right");
+    // Somebody is always left who can look after the others.
+    let username = Username::new("boss").unwrap();
+    let new = djankiserv::actions::accounts::NewUser {
+        username,
+        email: String::new(),
+        password: PASSWORD.into(),
+        is_staff: true,
+        is_superuser: true,
+    };
+    server.app.accounts.create(new, "test").await.unwrap();
+    let mut boss = logged_in(&server, "boss").await;
+    boss.get(leave).await.expect(403, "another administrator");
+    boss.post(leave, &[("username", "boss")]).await.expect(403, "another administrator");
+    boss.get("/account/").await.expect(200, "another administrator deletes your account");
+    // What the server keeps safe is on its page.
+    boss.get("/admin/server/").await.expect(200, "never by itself: set DJANKISERV_BACKUP_TO");
+    server.end().await;
+}
+
 /// Every form of these pages, without its token, from a session that is over, and from somebody who was disabled meanwhile.
 #[tokio::test]
 async fn forms_that_must_do_nothing() {
@@ -287,6 +335,8 @@ async fn forms_that_must_do_nothing() {
         ("/account/browsers/others/", vec![]),
         ("/account/collection/1/restore/", vec![("understood", "1")]),
         ("/account/tokens/add/", vec![("name", "x"), ("read", "1"), ("days", "30")]),
+        ("/account/email/", vec![("email", "eve@example.com")]),
+        ("/account/leave/", vec![("username", "ann")]),
         ("/account/tokens/", vec![("token", "x")]),
     ];
     for (path, fields) in &forms {

@@ -59,7 +59,7 @@ async fn a_conversation() {
     device.upload(&collection(Schema::V18, 3, NOW)).await;
     let page = browser.get(&connect).await.expect(200, "The first sync has arrived: 3 notes and 3 cards are here");
     assert!(!page.text.contains("http-equiv=\"refresh\"") && !page.text.contains("data-poll"), "{}", page.text);
-    assert!(page.text.contains("Last sync: 20"), "{}", page.text);
+    assert!(page.text.contains("Last sync: <time datetime=\"20"), "{}", page.text);
     assert_eq!(device.json("sync/meta", json!({"v": 11, "cv": "x"})).await["mod"], NOW);
     let audit = server.app.main.audit(None, 10).await.unwrap();
     let made = audit.iter().find(|entry| entry.detail.contains("`boss`")).unwrap();

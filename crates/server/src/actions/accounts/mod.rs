@@ -208,8 +208,8 @@ impl Accounts {
         let account = self.find(username).await?;
         self.main.set_active(account.id, active).await?;
         self.cache.forget(account.id);
-        let action = if active { "account.enable" } else { "account.disable" };
-        self.audit(&actor.into(), Some(account.id), action, format!("{action} `{}`", account.username)).await;
+        let (action, done) = if active { ("account.enable", "enabled") } else { ("account.disable", "disabled") };
+        self.audit(&actor.into(), Some(account.id), action, format!("{done} `{}`", account.username)).await;
         Ok(())
     }
 

@@ -12,7 +12,12 @@ pub(super) const GROUP: &str = "Backups";
 
 pub(super) async fn look(config: &Config, main: &ConnectTo, clock: &Clock) -> Vec<Observation> {
     let Some(plan) = &config.backups.plan else {
-        return vec![Observation::good("backup", "the server makes none by itself, as DJANKISERV_BACKUP_TO is not set")];
+        return vec![Observation::new(
+            "backup",
+            Level::Note,
+            "the server makes none by itself, so nothing leaves this machine unless something else copies it",
+            "set DJANKISERV_BACKUP_TO to a place elsewhere, or run `djankiserv backup` regularly; docs/backup.md says how",
+        )];
     };
     match duty_in(main, DUTY).await {
         Ok(duty) => vec![judge(duty.as_ref(), plan.every_ms, clock.now_ms())],

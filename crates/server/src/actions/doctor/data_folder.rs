@@ -2,7 +2,7 @@
 
 use super::{Level, Observation};
 use crate::clock::{Clock, readable_time};
-use crate::config::{Config, Databases};
+use crate::config::{Config, DataRoot, Databases};
 use nix::sys::statvfs::statvfs;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -120,20 +120,20 @@ fn left_behind(config: &Config, clock: &Clock) -> Observation {
     Observation::good("leftovers", "no files of cut-off requests are left")
 }
 
+/// When the newest dump of the embedded database was made, in milliseconds since the epoch.
+pub fn newest_dump(root: &DataRoot) -> Option<i64> {
+    let names = fs::read_dir(root.dumps()).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let newest = names.filter(|name| name.ends_with(".dump")).max()?;
+    fs::metadata(root.dumps().join(newest)).ok().map(|metadata| metadata.mtime() * 1000)
+}
+
 fn embedded(config: &Config, clock: &Clock) -> Vec<Observation> {
     let mut say = Vec::new();
     let data = config.data_root.postgres().join("data");
     if !data.join("PG_VERSION").exists() {
         return say;
     }
-    let mut dumps: Vec<String> = fs::read_dir(config.data_root.dumps())
-        .map(|entries| {
-            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.ends_with(".dump")).collect()
-        })
-        .unwrap_or_default();
-    dumps.sort();
-    let newest =
-        dumps.last().and_then(|name| fs::metadata(config.data_root.dumps().join(name)).ok()).map(|metadata| metadata.mtime() * 1000);
+    let newest = newest_dump(&config.data_root);
     let advice = "let the server run, or make one with `djankiserv database dump`; and copy dumps and media to another machine";
     say.push(match newest {
         _ if config.dumps_kept == 0 => {

@@ -4,7 +4,7 @@
 mod address;
 mod backups;
 mod certificate;
-mod data_folder;
+pub mod data_folder;
 mod databases;
 mod machine;
 mod media;

@@ -2,7 +2,7 @@
 
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
-use crate::web::show;
+use crate::web::show::{self, Html};
 use crate::web::visit::SignedIn;
 use askama::Template;
 use store::user_db::{Generation, GenerationState};
@@ -26,8 +26,8 @@ pub struct Version {
     pub notes: String,
     pub cards: String,
     pub reviews: String,
-    pub changed: String,
-    pub replaced: String,
+    pub changed: Html,
+    pub replaced: Html,
 }
 
 impl Version {

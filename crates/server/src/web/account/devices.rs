@@ -3,7 +3,7 @@
 use crate::web::error::WebResult;
 use crate::web::form::Posted;
 use crate::web::layout::Layout;
-use crate::web::show;
+use crate::web::show::{self, Html};
 use crate::web::visit::SignedIn;
 use askama::Template;
 
@@ -21,7 +21,7 @@ struct Device {
     digest: String,
     client: String,
     address: String,
-    created: String,
+    created: Html,
     last_seen: String,
 }
 
@@ -29,7 +29,7 @@ struct Browser {
     digest: String,
     is_this: bool,
     address: String,
-    created: String,
+    created: Html,
     last_seen: String,
 }
 

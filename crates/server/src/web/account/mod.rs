@@ -3,6 +3,8 @@
 pub mod collection;
 pub mod devices;
 pub mod download;
+pub mod email;
+pub mod leave;
 pub mod overview;
 pub mod password;
 pub mod restore;

@@ -2,7 +2,7 @@
 
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
-use crate::web::show;
+use crate::web::show::{self, Html};
 use crate::web::visit::SignedIn;
 use askama::Template;
 
@@ -17,12 +17,15 @@ struct Overview {
     reviews: String,
     collection: String,
     media: String,
-    last_sync: String,
+    last_sync: Html,
     last_sync_ago: String,
     devices: usize,
     running: Option<String>,
     is_empty: bool,
     has_password: bool,
+    /// Whether it is for users to say which e-mail address is theirs.
+    may_change_email: bool,
+    may_leave: bool,
 }
 
 pub async fn show(who: SignedIn) -> WebResult {
@@ -49,6 +52,8 @@ pub async fn show(who: SignedIn) -> WebResult {
         running: running.map(|sync| show::ago(sync.started, now)),
         is_empty,
         has_password,
+        may_change_email: !app.config.logins.trusts_emails(),
+        may_leave: !account.is_staff && !account.is_superuser,
     })
 }
 

@@ -7,8 +7,9 @@ use crate::web::layout::Layout;
 use crate::web::new_account::sentence;
 use crate::web::own_password;
 use crate::web::problem::Problem;
+use crate::web::show::{self, Html};
+use crate::web::shown;
 use crate::web::visit::SignedIn;
-use crate::web::{show, shown};
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
 
@@ -32,9 +33,9 @@ struct Token {
     id: String,
     name: String,
     scopes: String,
-    created: String,
+    created: Html,
     last_used: String,
-    expires: String,
+    expires: Html,
     is_expired: bool,
 }
 
@@ -70,7 +71,7 @@ struct MadePage {
     token: String,
     name: String,
     scopes: String,
-    expires: String,
+    expires: Html,
     address: String,
 }
 
@@ -82,7 +83,7 @@ pub async fn show(who: SignedIn) -> WebResult {
         scopes: words(&token.scopes),
         created: show::time(token.created),
         last_used: token.last_used.map_or_else(|| "never".to_owned(), |used| show::ago(used, now)),
-        expires: token.expires.map_or_else(|| "never".to_owned(), show::time),
+        expires: show::time_or_never(token.expires.unwrap_or(0)),
         is_expired: token.expires.is_some_and(|expires| expires <= now),
     });
     let tokens = tokens.collect();
@@ -136,7 +137,7 @@ pub async fn made(who: SignedIn, headers: HeaderMap) -> WebResult {
             token,
             name: listed.name,
             scopes: words(&listed.scopes),
-            expires: listed.expires.map_or_else(|| "never".to_owned(), show::time),
+            expires: show::time_or_never(listed.expires.unwrap_or(0)),
             address: who.public_link("/"),
         });
     }

@@ -17,7 +17,7 @@ struct AddPage {
 }
 
 pub async fn show(who: Staff, query: Fields) -> WebResult {
-    who.page(&AddPage { l: who.layout("Add a user"), f: NewAccountForm::default(), is_first: query.ticked("first") })
+    who.page(&AddPage { l: who.admin_layout("Add a user", "user"), f: NewAccountForm::default(), is_first: query.ticked("first") })
 }
 
 pub async fn submit(Posted { who, form }: Posted<Staff>) -> WebResult {
@@ -27,6 +27,6 @@ pub async fn submit(Posted { who, form }: Posted<Staff>) -> WebResult {
             let path = format!("/admin/users/{}/connect/", account.id);
             who.go_and_tell(&path, format!("Made the user {}.", account.username)).await
         }
-        Err(f) => who.page_with(StatusCode::UNPROCESSABLE_ENTITY, &AddPage { l: who.layout("Add a user"), f, is_first }),
+        Err(f) => who.page_with(StatusCode::UNPROCESSABLE_ENTITY, &AddPage { l: who.admin_layout("Add a user", "user"), f, is_first }),
     }
 }

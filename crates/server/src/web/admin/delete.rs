@@ -5,7 +5,7 @@ use crate::web::error::WebResult;
 use crate::web::form::Posted;
 use crate::web::layout::Layout;
 use crate::web::show;
-use crate::web::visit::Staff;
+use crate::web::visit::{Staff, Visit};
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -18,14 +18,19 @@ struct DeletePage {
     l: Layout,
     id: i64,
     username: String,
-    notes: String,
-    cards: String,
-    reviews: String,
-    media_files: String,
-    media: String,
-    kept: String,
-    devices: String,
+    lost: Losses,
     problem: Option<&'static str>,
+}
+
+/// What an account has, as a page says it.
+pub struct Losses {
+    pub notes: String,
+    pub cards: String,
+    pub reviews: String,
+    pub media_files: String,
+    pub media: String,
+    pub kept: String,
+    pub devices: String,
 }
 
 pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
@@ -52,14 +57,25 @@ async fn allowed(who: &Staff, id: i64) -> WebResult<Account> {
 
 impl DeletePage {
     async fn new(who: &Staff, account: &Account, problem: Option<&'static str>) -> WebResult<Self> {
-        let app = &who.app;
+        Ok(Self {
+            l: who.admin_layout(&format!("Delete {}", account.username), "user"),
+            id: account.id,
+            username: account.username.clone(),
+            lost: Losses::of(who, account).await?,
+            problem,
+        })
+    }
+}
+
+impl Losses {
+    /// # Errors
+    /// When a database fails.
+    pub async fn of(visit: &Visit, account: &Account) -> WebResult<Self> {
+        let app = &visit.app;
         let ids = [account.id];
         let (overviews, generations) = tokio::try_join!(app.user.overviews(&ids), app.user.generations(account.id))?;
         let overview = overviews.get(&account.id).cloned().unwrap_or_default();
         Ok(Self {
-            l: who.layout(&format!("Delete {}", account.username)),
-            id: account.id,
-            username: account.username.clone(),
             notes: show::count(overview.counts.notes, "note"),
             cards: show::count(overview.counts.cards, "card"),
             reviews: show::count(overview.counts.revlog, "review"),
@@ -67,7 +83,6 @@ impl DeletePage {
             media: show::size(overview.media_bytes),
             kept: show::count(generations.iter().filter(|g| g.state == GenerationState::Kept).count() as i64, "kept older version"),
             devices: show::count(app.main.host_keys(account.id).await?.len() as i64, "logged-in device"),
-            problem,
         })
     }
 }

@@ -137,7 +137,7 @@ fn quota(field: &'static str, form: &Fields) -> Result<Option<i64>, Problem> {
 impl EditPage {
     fn empty(who: &Staff, account: &Account, asks_password: bool) -> Self {
         Self {
-            l: who.layout(&format!("Change {}", account.username)),
+            l: who.admin_layout(&format!("Change {}", account.username), "user"),
             id: account.id,
             username: String::new(),
             email: String::new(),

@@ -5,8 +5,9 @@ use crate::actions::one_time_links::LinkKind;
 use crate::web::error::WebResult;
 use crate::web::form::Posted;
 use crate::web::layout::Layout;
+use crate::web::show::{self, Html};
+use crate::web::shown;
 use crate::web::visit::Staff;
-use crate::web::{show, shown};
 use askama::Template;
 use axum::http::HeaderMap;
 
@@ -26,8 +27,8 @@ struct InvitationsPage {
 struct Line {
     digest: String,
     maker: String,
-    created: String,
-    expires: String,
+    created: Html,
+    expires: Html,
 }
 
 pub async fn show(who: Staff) -> WebResult {
@@ -39,7 +40,7 @@ pub async fn show(who: Staff) -> WebResult {
         expires: show::time(link.expires),
     };
     who.page(&InvitationsPage {
-        l: who.layout("Invitations"),
+        l: who.admin_layout("Invitations", "user"),
         is_open: who.app.config.web.signup_open,
         lines: links.into_iter().map(line).collect(),
     })
@@ -61,7 +62,7 @@ pub async fn made(who: Staff, headers: HeaderMap) -> WebResult {
         return who.go_and_tell(HERE, "That invitation has been used or withdrawn.").await;
     };
     who.page(&LinkPage {
-        l: who.layout("An invitation"),
+        l: who.admin_layout("An invitation", "user"),
         link: who.public_link(&LinkKind::Join.path(&secret)),
         about: "Give this link to the person you invite. It makes one account, and is shown only now.".into(),
         until: show::time(link.expires),

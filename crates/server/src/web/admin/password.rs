@@ -8,8 +8,9 @@ use crate::web::layout::Layout;
 use crate::web::new_account::new_password;
 use crate::web::own_password;
 use crate::web::problem::Problem;
+use crate::web::show::{self, Html};
+use crate::web::shown;
 use crate::web::visit::Staff;
-use crate::web::{show, shown};
 use askama::Template;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
@@ -34,7 +35,7 @@ pub struct LinkPage {
     pub l: Layout,
     pub link: String,
     pub about: String,
-    pub until: String,
+    pub until: Html,
     pub back: String,
 }
 
@@ -88,7 +89,7 @@ pub async fn show_link(who: Staff, Path(id): Path<i64>, headers: HeaderMap) -> W
         return who.go_and_tell(&target::path(&account), "That link has been used, or there is a newer one.").await;
     };
     who.page(&LinkPage {
-        l: who.layout("A link to choose a password"),
+        l: who.admin_layout("A link to choose a password", "user"),
         link: who.public_link(&LinkKind::Password.path(&secret)),
         about: format!(
             "Give this link to {}, and to nobody else: whoever opens it first can choose the password of the account.",
@@ -109,7 +110,7 @@ fn here(account: &Account) -> String {
 
 impl PasswordPage {
     fn new(who: &Staff, account: Account, asks_password: bool, problem: Problem) -> Self {
-        let l = who.layout(&format!("A new password for {}", account.username));
+        let l = who.admin_layout(&format!("A new password for {}", account.username), "user");
         Self { l, id: account.id, username: account.username, asks_password, problem }
     }
 }

@@ -40,7 +40,7 @@ async fn answer(who: &Staff, account: &Account, number: i32, status: StatusCode,
     let (current, kept) = who.app.accounts.versions(account.id).await?;
     let Some(wanted) = kept.into_iter().find(|kept| kept.generation.number == number) else { return Err(WebError::NotFound) };
     let page = RestorePage {
-        l: who.layout(&format!("Bring version {number} of {} back", account.username)),
+        l: who.admin_layout(&format!("Bring version {number} of {} back", account.username), "user"),
         current: current.as_ref().map(Version::of),
         wanted: Version::of(&wanted.generation),
         is_plain_undo: wanted.is_plain_undo,

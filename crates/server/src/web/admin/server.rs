@@ -1,14 +1,18 @@
 //! `/admin/server/`: the server itself.
 
 use super::user::Entry;
+use crate::actions::backup::schedule::DUTY;
+use crate::actions::doctor::data_folder;
+use crate::config::{Config, Databases};
 use crate::recent;
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
-use crate::web::show;
+use crate::web::show::{self, Html};
 use crate::web::visit::Staff;
 use askama::Template;
 use std::path::Path;
 use store::about::About;
+use store::main_db::Duty;
 
 const SYNCS: i64 = 100;
 const AUDIT_ENTRIES: i64 = 50;
@@ -17,7 +21,7 @@ const AUDIT_ENTRIES: i64 = 50;
 #[template(path = "server.html")]
 struct ServerPage {
     l: Layout,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(&'static str, Html)>,
     databases: Vec<(&'static str, Database)>,
     syncs: Vec<Sync>,
     problems: Vec<Problem>,
@@ -40,7 +44,7 @@ struct Sync {
 }
 
 struct Problem {
-    at: String,
+    at: Html,
     level: &'static str,
     text: String,
 }
@@ -53,11 +57,13 @@ pub async fn show(who: Staff) -> WebResult {
     let ids: Vec<i64> = running.iter().map(|sync| sync.account).collect();
     let usernames = app.main.usernames(&ids).await?;
     let facts = vec![
-        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Users", format!("{}, {} of them active", show::number(totals.accounts), show::number(totals.active))),
-        ("Devices", show::number(totals.devices)),
-        ("Disk", disk(app.config.data_root.path()).unwrap_or_else(|| "unknown".into())),
+        ("Version", Html::text(env!("CARGO_PKG_VERSION"))),
+        ("Users", format!("{}, {} of them active", show::number(totals.accounts), show::number(totals.active)).into()),
+        ("Devices", show::number(totals.devices).into()),
+        ("Disk", disk(app.config.data_root.path()).unwrap_or_else(|| "unknown".into()).into()),
         ("Time", show::time(now)),
+        ("Last dump", last_dump(&app.config)),
+        ("Last backup", last_backup(&app.config, app.main.duty(DUTY).await?.as_ref())),
     ];
     let sync = |sync: store::user_db::overview::RunningSync| Sync {
         account: sync.account,
@@ -69,7 +75,7 @@ pub async fn show(who: Staff) -> WebResult {
     };
     let problem = |event: recent::Event| Problem { at: show::time(event.at), level: event.level, text: event.text };
     who.page(&ServerPage {
-        l: who.layout("Server"),
+        l: who.admin_layout("Server", "server"),
         facts,
         databases: vec![("Main", main.into()), ("User", user.into())],
         syncs: running.into_iter().map(sync).collect(),
@@ -87,6 +93,26 @@ impl From<About> for Database {
             migration: format!("{} of {}", about.migration, about.newest_migration),
             connections: format!("{used} of at most {most}"),
         }
+    }
+}
+
+/// The newest dump of the embedded database, on this machine.
+fn last_dump(config: &Config) -> Html {
+    match (&config.databases, data_folder::newest_dump(&config.data_root)) {
+        (Databases::External { .. }, _) => Html::text("by the tools of the database"),
+        (Databases::Embedded, Some(at)) => show::time(at),
+        (Databases::Embedded, None) if config.dumps_kept == 0 => Html::text("switched off"),
+        (Databases::Embedded, None) => Html::text("none yet"),
+    }
+}
+
+/// The newest backup that the server has made by itself.
+fn last_backup(config: &Config, duty: Option<&Duty>) -> Html {
+    match (&config.backups.plan, duty) {
+        (None, _) => Html::text("never by itself: set DJANKISERV_BACKUP_TO, or run `djankiserv backup`"),
+        (Some(_), Some(Duty { failed: Some(_), .. })) => Html::text("failed: the log says why"),
+        (Some(_), Some(Duty { succeeded: Some(at), .. })) => show::time(*at),
+        (Some(_), _) => Html::text("none yet"),
     }
 }
 

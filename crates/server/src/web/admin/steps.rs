@@ -30,7 +30,7 @@ impl StepPage {
     fn disable(who: &Staff, account: &Account, asks_password: bool, problem: Problem) -> Self {
         let name = &account.username;
         Self {
-            l: who.layout(&format!("Disable {name}")),
+            l: who.admin_layout(&format!("Disable {name}"), "user"),
             lines: vec![
                 format!("{name} can neither log in nor sync, within five seconds, until you enable the account again."),
                 "Devices are told that their login is wrong, and may forget it: then they ask for the password once more.".to_owned(),
@@ -55,7 +55,7 @@ impl StepPage {
             lines.push("That is you: this browser is logged out as well.".to_owned());
         }
         Self {
-            l: who.layout(&format!("Log {name} out everywhere")),
+            l: who.admin_layout(&format!("Log {name} out everywhere"), "user"),
             lines,
             path: format!("{}logout/", target::path(account)),
             back: target::path(account),

@@ -5,7 +5,7 @@ use super::users::tags;
 use crate::actions::administration::may_change;
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
-use crate::web::show;
+use crate::web::show::{self, Html};
 use crate::web::visit::Staff;
 use askama::Template;
 use axum::extract::Path;
@@ -19,7 +19,7 @@ struct UserPage {
     l: Layout,
     id: i64,
     username: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<(&'static str, Html)>,
     tags: Vec<&'static str>,
     is_active: bool,
     may_change: bool,
@@ -35,7 +35,7 @@ struct Device {
     digest: String,
     client: String,
     address: String,
-    created: String,
+    created: Html,
     last_seen: String,
 }
 
@@ -46,14 +46,14 @@ struct Version {
     notes: String,
     cards: String,
     reviews: String,
-    changed: String,
-    arrived: String,
-    replaced: String,
+    changed: Html,
+    arrived: Html,
+    replaced: Html,
 }
 
 /// An entry of the audit log.
 pub struct Entry {
-    pub at: String,
+    pub at: Html,
     pub actor: String,
     pub address: String,
     pub detail: String,
@@ -75,14 +75,17 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
     };
     let email = if account.email.is_empty() { "none".to_owned() } else { account.email.clone() };
     let facts = vec![
-        ("E-mail", email),
+        ("E-mail", email.into()),
         ("Made", show::time(account.created)),
         ("Last login", show::time_or_never(account.last_login.unwrap_or(0))),
-        ("Notes", show::number(overview.counts.notes)),
-        ("Cards", show::number(overview.counts.cards)),
-        ("Reviews", show::number(overview.counts.revlog)),
-        ("Collection", quota(size, account.quota_collection_bytes)),
-        ("Media", format!("{}, {}", quota(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"))),
+        ("Notes", show::number(overview.counts.notes).into()),
+        ("Cards", show::number(overview.counts.cards).into()),
+        ("Reviews", show::number(overview.counts.revlog).into()),
+        ("Collection", quota(size, account.quota_collection_bytes).into()),
+        (
+            "Media",
+            format!("{}, {}", quota(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file")).into(),
+        ),
         ("Last sync", show::time_or_never(overview.last_sync)),
     ];
     let devices = keys.into_iter().map(|key| Device {
@@ -102,10 +105,10 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
         reviews: show::number(g.counts.revlog),
         changed: show::time_or_never(g.stamps.modified),
         arrived: show::time(g.created),
-        replaced: if g.replaced == 0 { String::new() } else { show::time(g.replaced) },
+        replaced: if g.replaced == 0 { Html::default() } else { show::time(g.replaced) },
     });
     who.page(&UserPage {
-        l: who.layout(&account.username),
+        l: who.admin_layout(&account.username, "user"),
         id,
         facts,
         tags: tags(&account),
@@ -124,6 +127,6 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
 
 impl From<store::main_db::AuditEntry> for Entry {
     fn from(entry: store::main_db::AuditEntry) -> Self {
-        Self { at: show::time(entry.at), actor: entry.actor, address: entry.address, detail: entry.detail }
+        Self { at: show::time(entry.at), actor: entry.actor, address: entry.address, detail: entry.detail.replace('`', "") }
     }
 }

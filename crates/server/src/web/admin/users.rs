@@ -91,7 +91,7 @@ pub async fn show(who: Staff, fields: Fields) -> WebResult {
     };
     let shown = lines.len() as i64;
     who.page(&UsersPage {
-        l: who.layout("Users"),
+        l: who.admin_layout("Users", "users"),
         filters: FILTERS.iter().map(|(value, text, _)| Choice { value, text, is_chosen: *value == filter.0 }).collect(),
         orders: ORDERS.iter().map(|(value, text, ..)| Choice { value, text, is_chosen: *value == order.0 }).collect(),
         count: show::number(count),
