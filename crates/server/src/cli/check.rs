@@ -27,7 +27,7 @@ use std::sync::Arc;
 )]
 pub struct Args {
     /// The users whose collections and media to check
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "USERNAMES or --all")]
     usernames: Vec<String>,
     /// Check all users, and what belongs to none
     #[arg(long)]

@@ -23,6 +23,6 @@ fn the_exit_code_tells_what_was_found() {
     folder.run(&["check", "ann"]).expect_success();
 
     folder.run(&["check", "bob"]).expect_failure(2, "there is no user `bob`");
-    folder.run(&["check"]).expect_failure(2, "required");
+    folder.run(&["check"]).expect_failure(2, "<USERNAMES or --all>");
     folder.run(&["check", "ann", "--all"]).expect_failure(2, "cannot be used with");
 }
