@@ -204,6 +204,47 @@ def test_newer_notetypes_and_filtered_decks_in_the_way(new_device, server, tmp_p
     assert_nothing_to_repair(device)
 
 
+UPDATES = {"if-newer": 0, "always": 1, "never": 2}
+
+
+@pytest.mark.parametrize("notes", UPDATES)
+@pytest.mark.parametrize("notetypes", UPDATES)
+def test_what_is_here_is_updated_as_asked(new_device, server, tmp_path, notes, notetypes):
+    device = own_collection(new_device)
+    source = new_device(NEWEST)
+    download_first(source)
+    newer, older, same = source.find_notes("note:Basic")[:3]
+    for note, text in ((newer, "later"), (older, "earlier"), (same, "at the same time")):
+        [[modified]] = source.select("select mod from notes where id = ?", [note])
+        source.edit_note(note, [text, "in the package"], tags=["of", "the::package"])
+        shift = {newer: 100, older: -100, same: 0}[note]
+        source.execute("update notes set mod = ? where id = ?", [modified + shift, note])
+    source.add_note(["new", "x"])
+    for name, shift in (("Basic", 100), ("Cloze", -100)):
+        [[modified]] = source.select("select mtime_secs from notetypes where name = ?", [name])
+        source.update_notetype(name, {"css": f".card {{ /* {shift} */ }}"})
+        source.execute("update notetypes set mtime_secs = ? where name = ?", [modified + shift, name])
+    package = tmp_path / "in.apkg"
+    source.export_apkg(str(package), False)
+    twin = new_device(NEWEST)
+    download_first(twin)
+    twin.sync_media()
+    flags = [f"--update-notes={notes}", f"--update-notetypes={notetypes}"]
+    told = server.run("import", "apkg", "--user", device.account.user, str(package), *flags).stdout
+    imported = twin.import_apkg(str(package), False, update_notes=UPDATES[notes], update_notetypes=UPDATES[notetypes])
+    assert imported[:3] == numbers(told), told
+    assert numbers(told)[:2] == [1, {"if-newer": 1, "always": 2, "never": 0}[notes]]
+    assert f"{ {'if-newer': 1, 'always': 2, 'never': 0}[notetypes]} updated" in told.split("notetypes added")[1], told
+    assert sync(device) == "normal"
+    ours, theirs = normal(device.dump()), normal(twin.dump())
+    if notetypes == "always":
+        # With the stamp of the package, no device would take it from the server.
+        assert ours["notetypes"]["Cloze"].pop("mod") > theirs["notetypes"]["Cloze"].pop("mod")
+    found = differences(ours, theirs)
+    assert not found, "\n".join(found[:40])
+    assert_nothing_to_repair(device)
+
+
 def merged_by_both(new_device, server, device, package, *flags):
     """Lets the server merge a package, and a client into a copy of the same collection, and compares."""
     twin = new_device(NEWEST)
@@ -431,6 +472,15 @@ def test_by_the_api(new_device, server, tmp_path):
     assert send(b"junk" * 100) == (422, "invalid")
     assert send(b"") == (422, "invalid")
     assert send(content, unknown="1") == (422, "invalid")
+    assert send(content, update_notes="sometimes") == (422, "invalid")
+    ids = source.find_notes("deck:Shared::Deck")
+    source.edit_note(ids[0], ["edited in the source", "y"])
+    source.execute("update notes set mod = mod - 100 where id = ?", [ids[0]])
+    source.export_apkg(str(package), True, with_presets=True)
+    assert send(package.read_bytes(), update_notes="never")["notes_updated"] == 0
+    assert send(package.read_bytes(), update_notes="if_newer")["notes_updated"] == 0
+    assert send(package.read_bytes(), update_notes="always", update_notetypes="never")["notes_updated"] == 1
+    assert sync(device) == "normal"
     for scopes in ("read,write", "media"):
         assert Program(server, device.account, scopes)(content) == (403, "forbidden")
     assert sync(device) == "nothing"

@@ -48,7 +48,7 @@ pub async fn import(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     });
     let file = spooled.await.map_err(ImportError::from)?.map_err(ImportError::from)?;
     // Anki's own dialogue leaves the options of decks out as well.
-    let options = MergeOptions { with_scheduling: true, with_presets: false, dry_run: false };
+    let options = MergeOptions { with_scheduling: true, ..MergeOptions::default() };
     apkg::import(cx.app, &cx.caller.account, file.path().to_owned(), options, Giver::User).await?;
     Ok(true.into())
 }

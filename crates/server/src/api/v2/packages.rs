@@ -3,7 +3,7 @@
 use super::problem::{Answer, Problem};
 use super::request::{Api, Query};
 use crate::actions::api_tokens::Scope;
-use crate::actions::edit_collection::merge::{MergeOptions, Merged};
+use crate::actions::edit_collection::merge::{MergeOptions, Merged, Update};
 use crate::actions::exchange::Extent;
 use crate::actions::export::apkg::{PackageOptions, Selection};
 use crate::actions::export::{self, ExportError};
@@ -34,6 +34,10 @@ pub struct ImportPackage {
     pub with_scheduling: bool,
     /// The options of decks.
     pub with_presets: bool,
+    /// Which notes that are here already get what the package says of them.
+    pub update_notes: Update,
+    /// Which notetypes that are here already, with the same fields and templates, get what the package says of them.
+    pub update_notetypes: Update,
     /// Do everything, undo it, and answer what it was.
     pub dry_run: bool,
 }
@@ -44,11 +48,11 @@ pub struct ImportPackage {
 pub async fn import(api: Api, Query(query): Query<ImportPackage>, request: Request) -> Answer<Json<Merged>> {
     api.needs(Scope::Write)?;
     api.needs(Scope::Media)?;
-    let ImportPackage { with_scheduling, with_presets, dry_run } = query;
+    let ImportPackage { with_scheduling, with_presets, update_notes, update_notetypes, dry_run } = query;
     let file = spooled(&api, request).await?;
     let permit = tokio::time::timeout(PATIENCE, api.app.transfers.acquire()).await;
     let Ok(Ok(_permit)) = permit else { return Err(Problem::unavailable("busy", "too many whole collections at the same time")) };
-    let options = MergeOptions { with_scheduling, with_presets, dry_run };
+    let options = MergeOptions { with_scheduling, with_presets, update_notes, update_notetypes, dry_run };
     let merged = apkg::import(&api.app, &api.caller.account, file.path().to_owned(), options, Giver::User).await?;
     Ok(Json(merged))
 }

@@ -1,7 +1,7 @@
 //! `import apkg`.
 
 use super::{ACTOR, tell_quotas};
-use crate::actions::edit_collection::merge::{MergeOptions, Merged};
+use crate::actions::edit_collection::merge::{MergeOptions, Merged, Update};
 use crate::actions::import::apkg::{self, Giver};
 use crate::actions::username::Username;
 use crate::app::App;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Merge an .apkg file into a user's collection
 ///
 /// Takes what Anki's "File, Export" writes and what is shared as decks, in all forms, and merges as Anki does: notes are known by their
-/// identity, and brought up to date if the package's are newer. Devices get all of it at their next sync, which stays a normal one.
+/// identity, and brought up to date if the package's are newer, or as asked for. Devices get all of it at their next sync, which stays a normal one.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  djankiserv import apkg --user ann deck.apkg --dry-run\n  djankiserv import apkg --user ann deck.apkg --with-scheduling --with-presets"
@@ -30,6 +30,12 @@ pub struct Args {
     /// Bring along the options of decks
     #[arg(long)]
     with_presets: bool,
+    /// Which notes that are there already get what the package says of them
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    update_notes: Update,
+    /// Which notetypes that are there already, with the same fields and templates, get what the package says of them
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    update_notetypes: Update,
     /// Do everything, undo it, and say what it was
     #[arg(long)]
     dry_run: bool,
@@ -37,7 +43,13 @@ pub struct Args {
 
 pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     let account = app.accounts.find(&Username::new(&args.user)?).await?;
-    let options = MergeOptions { with_scheduling: args.with_scheduling, with_presets: args.with_presets, dry_run: args.dry_run };
+    let options = MergeOptions {
+        with_scheduling: args.with_scheduling,
+        with_presets: args.with_presets,
+        update_notes: args.update_notes,
+        update_notetypes: args.update_notetypes,
+        dry_run: args.dry_run,
+    };
     let spinner = progress::spinner(&format!("{}: {}", account.username, args.file.display()));
     let merged = apkg::import(app, &account, args.file.clone(), options, Giver::Operator).await;
     spinner.finish_and_clear();

@@ -46,11 +46,11 @@ pub(super) async fn merge(
                 }
                 continue;
             }
-            name = merging.rename(&name);
+            name = merging.rename(&name, &index);
         }
         // A filtered deck can have nothing below it, so the child gets another parent.
         if let Some(parent) = filtered_ancestor(&name, &index) {
-            let other = merging.rename(&parent);
+            let other = merging.rename(&parent, &index);
             index.find_or_make("deck", &other, edit)?;
             name = merging.placed(&name);
         }
@@ -79,8 +79,12 @@ impl Merging {
     }
 
     /// Another name for a deck, for those below it too.
-    fn rename(&mut self, name: &str) -> String {
-        let new = format!("{name} {}", self.suffix);
+    fn rename(&mut self, name: &str, index: &Decks) -> String {
+        let mut new = format!("{name} {}", self.suffix);
+        // Of another package in this second.
+        while index.id_of(&new).is_some() {
+            new.push('+');
+        }
         self.renamed.push((format!("{name}::"), format!("{new}::")));
         new
     }

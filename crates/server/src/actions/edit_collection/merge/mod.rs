@@ -23,7 +23,7 @@ use anki::schema11::{Restamp, restamp};
 use cards::Cards;
 use media::Media;
 use notes::Notes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::user_db::UserDb;
 use tokio::sync::mpsc;
@@ -36,8 +36,36 @@ pub struct MergeOptions {
     pub with_scheduling: bool,
     /// The presets of decks.
     pub with_presets: bool,
+    /// Which notes that are here get what the package says of them.
+    pub update_notes: Update,
+    /// Which notetypes that are here, with the same fields and templates, get what the package says of them.
+    pub update_notetypes: Update,
     /// Only find out what would happen.
     pub dry_run: bool,
+}
+
+/// When something that is here gets what a package says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UpdateFromPackage)]
+pub enum Update {
+    /// If the package's was changed later.
+    #[default]
+    IfNewer,
+    /// If it was changed at another time, so also back to an older state.
+    Always,
+    Never,
+}
+
+impl Update {
+    /// Of something that was changed at one time here, and at the other in the package.
+    fn applies(self, here: i64, there: i64) -> bool {
+        match self {
+            Self::IfNewer => here < there,
+            Self::Always => here != there,
+            Self::Never => false,
+        }
+    }
 }
 
 /// Merges a package into a collection.
@@ -99,10 +127,10 @@ impl Change for MergePackage {
         }
         let days = Days { here: rules.at(edit.now_secs()).today, there: self.source.today(&rules, edit.now_secs()) };
         let mut media = Media::load(self, edit).await?;
-        let notetypes = notetypes::merge(&self.source.notetypes, edit, &mut report).await?;
+        let notetypes = notetypes::merge(&self.source.notetypes, self.options.update_notetypes, edit, &mut report).await?;
         let presets = self.merge_presets(edit, &mut report).await?;
         let decks = decks::merge(&self.source.decks, days, &presets, edit, &mut report).await?;
-        let mut notes = Notes::load(notetypes, edit).await?;
+        let mut notes = Notes::load(notetypes, self.options.update_notes, edit).await?;
         let mut cards = Cards::new(decks, days);
         let mut lots = self.source.read();
         loop {

@@ -2,8 +2,8 @@
 
 use super::super::notes::{Tags, clean, normalizes};
 use super::super::{Edit, Problem, Result};
-use super::Merged;
 use super::media::Media;
+use super::{Merged, Update};
 use crate::actions::quota::ROW;
 use anki::model::Note;
 use anki::text::{self, FIELD_SEPARATOR, split_fields};
@@ -21,6 +21,7 @@ pub(super) struct Notes {
     here: HashMap<String, Here>,
     /// The package's notetypes: id and sort field here.
     notetypes: HashMap<i64, (i64, i32)>,
+    update: Update,
     tags: Tags,
     nfc: bool,
     /// Ids that were given out.
@@ -45,7 +46,7 @@ pub(super) struct Place {
 }
 
 impl Notes {
-    pub(super) async fn load(notetypes: HashMap<i64, (i64, i32)>, edit: &Edit) -> Result<Self> {
+    pub(super) async fn load(notetypes: HashMap<i64, (i64, i32)>, update: Update, edit: &Edit) -> Result<Self> {
         let mut here = HashMap::new();
         let mut after = i64::MIN;
         loop {
@@ -57,7 +58,7 @@ impl Notes {
             }
         }
         let (tags, nfc) = (Tags::load(edit).await?, normalizes(edit).await?);
-        Ok(Self { here, notetypes, tags, nfc, given: HashSet::new(), ids: HashMap::new() })
+        Ok(Self { here, notetypes, update, tags, nfc, given: HashSet::new(), ids: HashMap::new() })
     }
 
     /// Where a note of the package is here. None if it was left alone.
@@ -76,7 +77,7 @@ impl Notes {
                 Some(here) if here.notetype != notetype => report.notes_conflicting += 1,
                 Some(here) => {
                     self.ids.insert(note.id, Place { id: here.id, is_old: true });
-                    if here.modified >= note.mtime {
+                    if !self.update.applies(here.modified, note.mtime) {
                         report.notes_unchanged += 1;
                         continue;
                     }

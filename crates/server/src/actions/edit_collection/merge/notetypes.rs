@@ -2,7 +2,7 @@
 //! next import of such a package finds again by the id that it came with.
 
 use super::super::{Edit, Result};
-use super::Merged;
+use super::{Merged, Update};
 use crate::actions::exchange::value;
 use crate::actions::quota::ROW;
 use anki::file::Edited;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use store::collection::FreeId;
 
 /// Merges notetypes and answers, for each of the package, the id and the sort field that its notes get.
-pub(super) async fn merge(incoming: &[Notetype], edit: &mut Edit, report: &mut Merged) -> Result<HashMap<i64, (i64, i32)>> {
+pub(super) async fn merge(incoming: &[Notetype], update: Update, edit: &mut Edit, report: &mut Merged) -> Result<HashMap<i64, (i64, i32)>> {
     let mut here = edit.stored().notetypes().await?;
     let mut names = NameTable::new(here.iter().map(|notetype| (notetype.id, notetype.name.as_str())));
     let mut next_id = edit.stored().free_id(FreeId::Notetypes, edit.now_ms()).await?;
@@ -30,14 +30,19 @@ pub(super) async fn merge(incoming: &[Notetype], edit: &mut Edit, report: &mut M
         };
         let stamps = if let Some(known) = known {
             ids.insert(original, (known.id, known.sort_field));
-            if known.mtime >= notetype.mtime {
+            if !update.applies(known.mtime, notetype.mtime) {
                 continue;
             }
             report.notetypes_updated += 1;
             // Another sort field would make every device need a one-way sync.
             new = with_sort_field(&new, known.sort_field)?;
             let claimed = names.claim(known.id, &new.name);
-            let mtime = claimed.renamed.then(|| edit.now_secs());
+            let mtime = if known.mtime > notetype.mtime {
+                // Devices take a notetype only if it was changed later than theirs.
+                Some(edit.stamp_after(known.mtime))
+            } else {
+                claimed.renamed.then(|| edit.now_secs())
+            };
             (known.id, claimed.name, mtime)
         } else {
             let id = if same.is_some() {
