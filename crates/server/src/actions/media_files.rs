@@ -167,9 +167,7 @@ pub async fn delete(app: &App, account: i64, names: &[String]) -> Result<usize, 
 
 /// Writes content, unless it is there already, and answers its key.
 fn store_content(app: &App, account: i64, sha1: &str, known: Option<MediaFile>, content: &[u8]) -> io::Result<Option<String>> {
-    let is_there = known
-        .is_some_and(|file| file.sha1 == sha1 && app.media.size(account, &file.content_key).is_ok_and(|size| size == content.len() as u64));
-    if is_there {
+    if known.is_some_and(|file| app.media.has(account, &file, sha1, content.len() as u64)) {
         return Ok(None);
     }
     let mut new = app.media.begin(account)?;

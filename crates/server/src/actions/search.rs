@@ -11,7 +11,7 @@ use store::StoreError;
 use store::collection::Collection;
 use store::collection::search::{Page, Wanted, page};
 use store::engine::Tx;
-use store::user_db::{Current, GenerationState, UserDb};
+use store::user_db::{Current, UserDb};
 
 /// Why a search has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub async fn search(user: &UserDb, clock: &Clock, account: i64, text: &str, want
     let (tx, state) = user.snapshot(account).await?;
     let current = state.and_then(|state| state.current);
     let found = match &current {
-        Some(current) if current.state == GenerationState::Importing => Err(SearchFailed::Importing),
+        Some(current) if !current.has_all_rows() => Err(SearchFailed::Importing),
         Some(current) => within(&tx, current, clock, text, &node, wanted).await,
         None => {
             // Nothing to find; that the search is right can be said all the same.

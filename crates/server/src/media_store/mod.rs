@@ -20,6 +20,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use store::user_db::media::MediaFile;
 
 /// How long content stays after the last row that named it: as long as the daily dumps of the database, so that one that is restored finds
 /// its files. Backups and exports that run meanwhile find them too.
@@ -144,6 +145,11 @@ impl MediaStore {
             Place::Folder(folder) => Content::File(folder.get(account, key)?),
             Place::Bucket(bucket) => Content::Object(Box::new(bucket.get(account, key)?)),
         })
+    }
+
+    /// Whether the content that the index names for a file is this one, and is there.
+    pub fn has(&self, account: i64, file: &MediaFile, sha1: &str, size: u64) -> bool {
+        file.sha1 == sha1 && self.size(account, &file.content_key).is_ok_and(|here| here == size)
     }
 
     /// Bytes of stored content.

@@ -100,7 +100,7 @@ impl Context {
         let until = Instant::now() + IMPORT_PATIENCE;
         loop {
             let state = self.app.user.state(self.account).await?;
-            if !state.as_ref().is_some_and(CollectionState::is_importing) {
+            if !state.as_ref().is_some_and(CollectionState::is_import_running) {
                 return Ok(state.is_some_and(|state| state.is_stuck));
             }
             if Instant::now() >= until {

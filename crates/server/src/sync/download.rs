@@ -33,7 +33,7 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
         tx.rollback().await?;
         return empty_collection(cx, state.stamps()).await;
     };
-    if current.state == GenerationState::Importing {
+    if !current.has_all_rows() {
         // An upload took place after we have looked; its tables may not be filled yet.
         tx.rollback().await?;
         return Err(still_importing());

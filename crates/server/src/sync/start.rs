@@ -9,7 +9,7 @@ use anki::wire::start::StartRequest;
 use store::collection::Collection;
 use store::repeat::repeat;
 use store::user_db::sessions::{Session, Verdict};
-use store::user_db::{Current, GenerationState, Locked};
+use store::user_db::{Current, Locked};
 
 pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
     let request = StartRequest::parse(body).map_err(|e| SyncError::bad_request(e.to_string()))?;
@@ -34,7 +34,7 @@ pub async fn start(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
 
 /// Makes this sync the running one. Answers its row, and the graves that the client does not know.
 async fn begin(cx: &Context, request: &StartRequest, now: i64) -> SyncResult<(Session, Vec<Grave>)> {
-    let is_importing = |locked: &Locked| locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing);
+    let is_importing = |locked: &Locked| locked.state.current.as_ref().is_some_and(|current| !current.has_all_rows());
     let mut locked = cx.app.user.lock(cx.account).await?;
     if is_importing(&locked) {
         // The lock must not be held while waiting.

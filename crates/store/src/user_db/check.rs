@@ -1,6 +1,6 @@
 //! What `djankiserv check` asks about the shared tables.
 
-use super::media::MediaFile;
+use super::media::{self, MediaFile};
 use super::{Generation, GenerationState, UserDb};
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
@@ -87,8 +87,8 @@ impl UserDb {
 
     /// The account's media, also deleted files, in the order of their usns.
     pub async fn stream_media(tx: &Tx, account: i64) -> Result<impl Stream<Item = Result<MediaFile>> + Send + use<>> {
-        let sql = format!("SELECT {} FROM {{s}}.media WHERE account = ? ORDER BY usn, name", super::media::COLUMNS);
-        Ok(tx.stream(&sql, params![account]).await?.map(|row| super::media::file(&row?)))
+        let sql = format!("SELECT {} FROM {{s}}.media WHERE account = ? ORDER BY usn, name", media::COLUMNS);
+        Ok(tx.stream(&sql, params![account]).await?.map(|row| media::file(&row?)))
     }
 
     /// Works out the account's media totals from its rows, and gives rows whose usn is not above 0, or that of another row, a new one.
@@ -96,8 +96,7 @@ impl UserDb {
     /// # Errors
     /// [`StoreError::Unavailable`] when the account has no row for its totals.
     pub async fn recount_media(&self, account: i64) -> Result<()> {
-        let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
-        let (tx, answers) = self.db.begin_with(vec![lock]).await?;
+        let (tx, answers) = self.db.begin_with(vec![(media::LOCK, params![account])]).await?;
         let Some(row) = answers.first().and_then(|rows| rows.first()) else {
             tx.rollback().await?;
             return Err(StoreError::Unavailable("the account has no media row".into()));

@@ -1,6 +1,7 @@
 //! Changes that no sync makes: by the API, the web pages, an administrator.
 
-use super::{GenerationState, Locked, UserDb};
+use super::generations::LOADING;
+use super::{Locked, UserDb};
 use crate::error::Result;
 use crate::params;
 
@@ -21,12 +22,10 @@ impl UserDb {
     /// made at or after `active_since`.
     pub async fn lock_for_edit(&self, account: i64, active_since: i64, now_ms: i64) -> Result<(Locked, Occupied)> {
         let session = "SELECT account FROM {s}.sync_sessions WHERE account = ? AND last_seen >= ?";
-        let loading = "SELECT g.number FROM {s}.generations g JOIN {s}.collections c ON c.account = g.account WHERE g.account = ? \
-                       AND g.state = 'loading' AND g.lease_until > ? AND g.number > c.generation LIMIT 1";
-        let statements = vec![(session, params![account, active_since]), (loading, params![account, now_ms])];
+        let statements = vec![(session, params![account, active_since]), (LOADING, params![account, now_ms])];
         let (locked, answers) = self.lock_and_read(account, statements).await?;
         let any = |index: usize| answers.get(index).is_some_and(|rows| !rows.is_empty());
-        let importing = locked.state.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing);
+        let importing = locked.state.current.as_ref().is_some_and(|current| !current.has_all_rows());
         let occupied = match () {
             () if importing => Occupied::Importing,
             () if any(0) => Occupied::Syncing,

@@ -5,7 +5,7 @@
 //! `loading` → `current` → `kept` → `dropping`, or `loading` → `dropping`; a restored one goes from `kept` back to `current`. One that
 //! takes longer to load than a client waits becomes the current one while it is `importing`, once its file is safe.
 
-use super::{ACCOUNT_TABLES, CollectionState, Counts, Current, Locked, UserDb};
+use super::{ACCOUNT_TABLES, CollectionState, Counts, Current, Locked, UserDb, media, state};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
 use crate::params;
@@ -85,12 +85,17 @@ pub enum Switched {
     Done,
     /// The collection was changed while the new generation was being loaded; nothing was replaced.
     ChangedMeanwhile,
-    /// The lease ran out and the janitor took the generation away; nothing was replaced.
+    /// The lease ran out and housekeeping took the generation away; nothing was replaced.
     LeaseLost,
 }
 
 const COLUMNS: &str = "account, number, schema_name, state, created, replaced, origin, crt, modified, schema_modified, usn, last_sync, \
      notes, cards, revlog, notetypes, decks, presets, loaded_modified";
+
+/// Whether somebody is loading a new generation of a collection. One that is older than the current one does not count: it can never take
+/// its place, and is what a killed process has left.
+pub(super) const LOADING: &str = "SELECT g.number FROM {s}.generations g JOIN {s}.collections c ON c.account = g.account WHERE g.account = ? \
+     AND g.state = 'loading' AND g.lease_until > ? AND g.number > c.generation LIMIT 1";
 
 impl UserDb {
     /// Registers a new generation and creates its empty schema.
@@ -155,7 +160,7 @@ impl UserDb {
         repeat("switching generations", || async {
             let locked = self.lock(new.account).await?;
             // One whose rows are still on their way must not be put away half filled: it could never be completed.
-            if locked.state.current.as_ref().map(base_of) != new.base || locked.state.is_importing() {
+            if locked.state.current.as_ref().map(base_of) != new.base || locked.state.is_import_running() {
                 locked.tx.rollback().await?;
                 return Ok(Switched::ChangedMeanwhile);
             }
@@ -251,18 +256,9 @@ impl UserDb {
         Ok(())
     }
 
-    /// Whether somebody is loading a new generation of this collection at the moment. One that is older than the current one does not
-    /// count: it can never take its place, and is what a killed process has left.
+    /// Whether somebody is loading a new generation of this collection at the moment.
     pub async fn is_loading(&self, account: i64, now_ms: i64) -> Result<bool> {
-        let row = self
-            .db
-            .query_opt(
-                "SELECT g.number FROM {s}.generations g JOIN {s}.collections c ON c.account = g.account WHERE g.account = ? \
-                 AND g.state = 'loading' AND g.lease_until > ? AND g.number > c.generation LIMIT 1",
-                params![account, now_ms],
-            )
-            .await?;
-        Ok(row.is_some())
+        Ok(self.db.query_opt(LOADING, params![account, now_ms]).await?.is_some())
     }
 
     /// Whether a generation is loading or importing.
@@ -288,7 +284,7 @@ impl UserDb {
     pub async fn restore(&self, account: i64, number: i32, now_ms: i64) -> Result<Stamps> {
         repeat("restoring a generation", || async {
             let locked = self.lock(account).await?;
-            if locked.state.is_importing() {
+            if locked.state.is_import_running() {
                 locked.tx.rollback().await?;
                 return Err(StoreError::Busy("the last upload is still being loaded; try again later".into()));
             }
@@ -320,8 +316,8 @@ impl UserDb {
         .await
     }
 
-    /// Generations of all accounts that have to go: loads whose lease ran out, drops that were cut off or could not be the last word yet,
-    /// and kept ones that are older than `kept_since` or more than `kept_count` per account; but none while the current one is importing,
+    /// Generations of all accounts that have to go: loads whose lease ran out, removals that were interrupted, or have to wait for a
+    /// lease, and kept ones that are older than `kept_since` or more than `kept_count` per account; but none while the current one is importing,
     /// as its import may fail.
     pub async fn outdated_generations(&self, now_ms: i64, kept_since: i64, kept_count: i64) -> Result<Vec<Generation>> {
         let sql = format!(
@@ -362,10 +358,7 @@ impl UserDb {
 
     async fn delete_rows(&self, account: i64) -> Result<()> {
         // In the order in which syncs take them, so that neither waits for the other for ever; and who comes later finds nothing.
-        let locks = vec![
-            ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
-            ("SELECT account FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]),
-        ];
+        let locks = vec![(state::LOCK, params![account]), (media::LOCK, params![account])];
         let (tx, _) = self.db.begin_with(locks).await?;
         // The lease first: MySQL would already see the new state.
         let sql = "UPDATE {s}.generations SET lease_until = CASE WHEN state IN ('loading', 'importing', 'dropping') THEN lease_until ELSE 0 END, \
@@ -463,8 +456,8 @@ fn from_row(row: &Row) -> Result<Generation> {
 
 impl CollectionState {
     /// Whether the rows of the current generation are still being loaded, with a prospect of success.
-    pub fn is_importing(&self) -> bool {
-        !self.is_stuck && self.current.as_ref().is_some_and(|current| current.state == GenerationState::Importing)
+    pub fn is_import_running(&self) -> bool {
+        !self.is_stuck && self.current.as_ref().is_some_and(|current| !current.has_all_rows())
     }
 
     /// Whether there is nothing but what a fresh client has, made here, and no device has it.

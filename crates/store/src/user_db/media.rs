@@ -54,7 +54,8 @@ pub struct StoredContent {
 
 pub(super) const COLUMNS: &str = "name, sha1, content_key, size, usn";
 
-const LOCK: &str = "SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE";
+/// The lock of an account's media: its totals.
+pub(super) const LOCK: &str = "SELECT usn, files, bytes FROM {s}.media_state WHERE account = ? FOR UPDATE";
 
 /// Names in one statement.
 const SET_SIZE: usize = 5_000;
@@ -190,7 +191,7 @@ impl UserDb {
     }
 
     async fn lock_empty_media(&self, account: i64) -> Result<Tx> {
-        let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
+        let lock = (LOCK, params![account]);
         let (tx, answers) = self.db.begin_with(vec![lock]).await?;
         let Some(row) = answers.first().and_then(|rows| rows.first()) else {
             tx.rollback().await?;
@@ -207,7 +208,7 @@ impl UserDb {
     /// anew and sends it, and others are not told that it was deleted. Nothing happens when the name has other content by now.
     pub async fn forget_media(&self, account: i64, lost: &MediaFile) -> Result<()> {
         repeat("forgetting a media file", || async {
-            let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
+            let lock = (LOCK, params![account]);
             let (tx, _) = self.db.begin_with(vec![lock]).await?;
             let sql = "DELETE FROM {s}.media WHERE account = ? AND name = ? AND content_key = ?";
             let gone = tx.execute(sql, params![account, lost.name.as_str(), lost.content_key.as_str()]).await?;

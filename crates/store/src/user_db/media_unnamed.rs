@@ -1,7 +1,7 @@
 //! Contents of media that no row names, and since when that is known. They are not removed by their age: a file may be years old when its
 //! owner deletes it, and a dump of the day before still names it.
 
-use super::UserDb;
+use super::{UserDb, media};
 use crate::engine::{Kind, Table, Value};
 use crate::error::Result;
 use crate::params;
@@ -36,8 +36,7 @@ impl UserDb {
             let rows: Vec<Vec<Value>> = part.iter().map(|key| params![account, key.as_str(), now_ms]).collect();
             repeat("noting unnamed media", || async {
                 // Under this lock an account is deleted, too.
-                let lock = ("SELECT usn FROM {s}.media_state WHERE account = ? FOR UPDATE", params![account]);
-                let (tx, answers) = self.db.begin_with(vec![lock]).await?;
+                let (tx, answers) = self.db.begin_with(vec![(media::LOCK, params![account])]).await?;
                 if answers.first().is_none_or(Vec::is_empty) {
                     return tx.rollback().await;
                 }

@@ -1,6 +1,6 @@
 //! The running sync of an account: one row, made by `start` and gone with `finish` or `abort`.
 
-use super::state::put_current;
+use super::state::{self, put_current};
 use super::{Current, Locked, UserDb};
 use crate::engine::Row;
 use crate::error::{Result, StoreError};
@@ -125,7 +125,7 @@ impl UserDb {
             let gone =
                 tx.execute("DELETE FROM {s}.sync_sessions WHERE account = ? AND session_key = ?", params![account, session_key]).await?;
             if gone > 0 {
-                tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
+                tx.execute(END_STAGING, params![account]).await?;
             }
             tx.commit().await?;
             Ok(gone > 0)
@@ -162,11 +162,11 @@ impl UserDb {
     /// Removes what an account has staged, if it has no session. One statement that looks for both could miss a session that began while
     /// it ran; under the collection's lock none can begin.
     async fn sweep_staged(&self, account: i64) -> Result<()> {
-        let lock = ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]);
+        let lock = (state::LOCK, params![account]);
         let session = ("SELECT account FROM {s}.sync_sessions WHERE account = ?", params![account]);
         let (tx, answers) = self.db.begin_with(vec![lock, session]).await?;
         if answers.last().is_some_and(Vec::is_empty) {
-            tx.execute("DELETE FROM {s}.sync_staged WHERE account = ?", params![account]).await?;
+            tx.execute(END_STAGING, params![account]).await?;
         }
         tx.commit().await
     }

@@ -33,6 +33,13 @@ pub struct Current {
     pub counts: Counts,
 }
 
+impl Current {
+    /// Whether its rows can be read: they are not while they are still being loaded, or cannot be.
+    pub fn has_all_rows(&self) -> bool {
+        self.state != GenerationState::Importing
+    }
+}
+
 /// The state of one account's collection at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionState {
@@ -65,6 +72,9 @@ const COLUMNS: &str = "c.empty_schema_modified, c.ahead_schema_modified, m.usn, 
      g.lease_until";
 const FROM: &str = "FROM {s}.collections c LEFT JOIN {s}.generations g ON g.account = c.account AND g.number = c.generation \
      LEFT JOIN {s}.media_state m ON m.account = c.account WHERE c.account = ?";
+
+/// The lock of a collection.
+pub(super) const LOCK: &str = "SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE";
 
 impl UserDb {
     /// Makes the row of a new account's collection. Made before, it stays as it is.
@@ -114,10 +124,7 @@ impl UserDb {
         let place = self.collections.enter(account).await?;
         // The second statement sees what was committed by whoever held the lock before.
         let state = format!("SELECT {COLUMNS} {FROM}");
-        let mut all = vec![
-            ("SELECT account FROM {s}.collections WHERE account = ? FOR UPDATE", params![account]),
-            (state.as_str(), params![account]),
-        ];
+        let mut all = vec![(LOCK, params![account]), (state.as_str(), params![account])];
         all.extend(statements);
         let (tx, mut answers) = self.db.begin_with(all).await?;
         let Some(row) = answers.get(1).and_then(|rows| rows.first()) else {
@@ -204,8 +211,7 @@ fn from_row(account: i64, row: &Row) -> Result<CollectionState> {
             },
         }),
     };
-    let is_importing = current.as_ref().is_some_and(|current| current.state == GenerationState::Importing);
-    let is_stuck = is_importing && row.opt_int(20)? == Some(0);
+    let is_stuck = !current.as_ref().is_none_or(Current::has_all_rows) && row.opt_int(20)? == Some(0);
     let awaits_first_device = row.opt_text(19)?.as_deref() == Some(MADE_HERE) && current.as_ref().is_some_and(|c| c.stamps.usn == 0);
     Ok(CollectionState {
         account,

@@ -13,8 +13,8 @@ use std::io::{self, Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::main_db::{Account, ApiToken, AuditEntry, Identity};
+use store::user_db::UserDb;
 use store::user_db::media::MediaFile;
-use store::user_db::{GenerationState, UserDb};
 use tempfile::NamedTempFile;
 
 /// An upload that is still being loaded is waited for, so long.
@@ -239,7 +239,7 @@ async fn settled(app: &App, account: i64) -> anyhow::Result<Snapshot> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         let (tx, state) = app.user.snapshot(account).await?;
-        let importing = state.as_ref().and_then(|s| s.current.as_ref()).is_some_and(|c| c.state == GenerationState::Importing);
+        let importing = state.as_ref().and_then(|s| s.current.as_ref()).is_some_and(|c| !c.has_all_rows());
         if !importing {
             return Ok((tx, state));
         }

@@ -18,8 +18,8 @@ use pieces::{Content, Sender};
 use std::sync::Arc;
 use store::StoreError;
 use store::main_db::Account;
+use store::user_db::UserDb;
 use store::user_db::media::MediaFile;
-use store::user_db::{GenerationState, UserDb};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::sync::{mpsc, oneshot};
 
@@ -84,7 +84,7 @@ pub async fn prepare(app: &Arc<App>, account: &Account, form: Form) -> Result<Ex
     let (path, now_ms, schema) = (folder.path().join(COLLECTION), app.clock.now_ms(), form.schema());
     let (tx, state) = app.user.snapshot(account.id).await?;
     let current = state.as_ref().and_then(|state| state.current.as_ref());
-    if current.is_some_and(|current| current.state == GenerationState::Importing) {
+    if current.is_some_and(|current| !current.has_all_rows()) {
         tx.rollback().await?;
         return Err(ExportError::Importing);
     }

@@ -121,9 +121,7 @@ async fn store_media(
             if entry.sha1.as_ref().is_some_and(|wanted| *wanted != sha1) {
                 return Err(ImportError::Refused(format!("the package is damaged: {} is not what its list of files says", entry.name)));
             }
-            let is_here = known
-                .get(&entry.name)
-                .is_some_and(|file| file.sha1 == sha1 && app.media.size(account, &file.content_key).is_ok_and(|here| here == size));
+            let is_here = known.get(&entry.name).is_some_and(|file| app.media.has(account, file, &sha1, size));
             let content_key = if is_here || dry_run { None } else { Some(new.add(&sha256, &mut content)?) };
             batch += size;
             if batch >= BATCH_BYTES {

@@ -211,8 +211,7 @@ fn store(
             skipped.push((entry.name, "its content is damaged: it is not what the list of files says".into()));
             continue;
         }
-        let is_there =
-            known.get(&entry.name).is_some_and(|file| file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(size));
+        let is_there = known.get(&entry.name).is_some_and(|file| app.media.has(account, file, &sha1, size));
         let content_key = if is_there { None } else { Some(new.add(&sha256, &mut content)?) };
         bytes += size;
         stored.push(Stored { entry, content: Some(StoredContent { sha1, content_key, size: size.cast_signed() }) });

@@ -10,7 +10,7 @@ use super::search::SearchFailed;
 use crate::clock::Clock;
 use store::collection::search::{Order, Target, Wanted};
 use store::engine::Tx;
-use store::user_db::{Current, GenerationState, UserDb};
+use store::user_db::{Current, UserDb};
 
 /// Cards that a search may find. More would be too long a list for the database; a search that finds all of them needs none.
 const MOST_FOUND: usize = 100_000;
@@ -61,7 +61,7 @@ async fn open(user: &UserDb, account: i64) -> Result<Option<(Tx, Current)>, Sear
         tx.rollback().await?;
         return Ok(None);
     };
-    if current.state == GenerationState::Importing {
+    if !current.has_all_rows() {
         return Err(SearchFailed::Importing);
     }
     tx.limit_time(30_000).await?;

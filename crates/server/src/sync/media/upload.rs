@@ -51,9 +51,7 @@ fn store_contents(app: &App, account: i64, mut batch: UploadBatch<BufReader<File
             None => None,
             Some(content) => {
                 let sha1 = hex::encode(content.sha1);
-                let is_there = known.iter().any(|file| {
-                    file.name == change.name && file.sha1 == sha1 && app.media.size(account, &file.content_key).ok() == Some(content.size)
-                });
+                let is_there = known.iter().any(|file| file.name == change.name && app.media.has(account, file, &sha1, content.size));
                 let is_alone = changes.iter().filter(|other| other.name == change.name).count() == 1;
                 let content_key = match is_there && is_alone {
                     true => None,
