@@ -9,9 +9,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
 use crate::media_store::MediaStore;
+use crate::recent::Recent;
 use crate::sync;
+use crate::sync::before_key::BeforeKey;
 use crate::sync::download_cache::DownloadCache;
-use crate::sync::strangers::Strangers;
 use crate::web;
 use axum::Router;
 use axum::routing::get;
@@ -48,8 +49,10 @@ pub struct App {
     /// Requests of one account's devices at the same time.
     pub turns: Arc<Turns>,
     /// Large requests of which it is not known yet whose they are.
-    pub strangers: Strangers,
+    pub before_key: BeforeKey,
     pub api: ApiState,
+    /// The latest warnings and errors, for the page about the server.
+    pub recent: Recent,
 }
 
 impl App {
@@ -69,8 +72,9 @@ impl App {
         let api = ApiState::new(&config)?;
         Ok(Self {
             turns,
-            strangers: Strangers::new(temporary.clone()),
+            before_key: BeforeKey::new(temporary.clone()),
             api,
+            recent: Recent::default(),
             config,
             links: OneTimeLinks::new(main.clone(), clock.clone()),
             web_sessions: WebSessions::new(main.clone(), clock.clone()),

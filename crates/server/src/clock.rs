@@ -1,5 +1,6 @@
 //! The clock. Everything that needs the time is given one, so that tests can turn it.
 
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,8 +44,8 @@ impl Clock {
 
 /// A moment as people read it, in UTC: `2026-11-22 23:54:56`.
 pub fn readable_time(ms: i64) -> String {
-    let (year, month, day, seconds) = split(ms);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    let time = utc(ms);
+    format!("{} {:02}:{:02}:{:02}", date_of(time), time.hour(), time.minute(), time.second())
 }
 
 /// A moment as programs read it, in UTC: `2026-11-22T23:54:56Z`.
@@ -59,25 +60,17 @@ pub fn file_name_time(ms: i64) -> String {
 
 /// A day since 1970 as a date: `2026-11-22`.
 pub fn date(day: i64) -> String {
-    let (year, month, day, _) = split(day.saturating_mul(86_400_000));
-    format!("{year:04}-{month:02}-{day:02}")
+    date_of(utc(day.saturating_mul(86_400_000)))
 }
 
-/// Year, month, day and the seconds of the day, in the Gregorian calendar.
-fn split(ms: i64) -> (i64, i64, i64, i64) {
-    let seconds = ms.div_euclid(1000);
-    let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Years are counted from March, so that the leap day is a year's last: a day of such a year then tells its month by division.
-    // 719_468 days lie between 0000-03-01 and 1970-01-01; the calendar repeats every 400 years, which have 146_097 days.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year, month, day, second_of_day)
+fn date_of(time: DateTime<Utc>) -> String {
+    format!("{:04}-{:02}-{:02}", time.year(), time.month(), time.day())
+}
+
+/// What lies more than two hundred thousand years away is shown as the farthest moment that there is.
+fn utc(ms: i64) -> DateTime<Utc> {
+    let farthest = if ms < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
+    DateTime::from_timestamp_millis(ms).unwrap_or(farthest)
 }
 
 #[cfg(test)]
@@ -93,6 +86,8 @@ mod tests {
             (4_107_542_399_000, "2100-02-28 23:59:59"),
             (4_107_542_400_000, "2100-03-01 00:00:00"),
             (-1000, "1969-12-31 23:59:59"),
+            (253_402_300_800_000, "10000-01-01 00:00:00"),
+            (i64::MAX, "262142-12-31 23:59:59"),
         ];
         for (ms, want) in cases {
             assert_eq!(readable_time(ms), want);

@@ -1,6 +1,7 @@
 //! Log lines on standard error, for people or for programs.
 
 use crate::config::{Log, LogFormat};
+use crate::recent::Recent;
 use std::borrow::Cow;
 use std::fmt::{self, Debug};
 use std::io::IsTerminal;
@@ -13,9 +14,11 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Begins logging. To be called once; later calls have no effect.
-pub fn start(log: &Log) {
-    let _ = subscriber(log, std::io::stderr).with(crate::recent::Keep::default()).try_init();
+/// Begins logging, and answers where the latest warnings can be asked for. To be called once; later calls have no effect.
+pub fn start(log: &Log) -> Recent {
+    let recent = Recent::default();
+    let _ = subscriber(log, std::io::stderr).with(recent.clone()).try_init();
+    recent
 }
 
 /// What writes log lines to `writer`. Each line of a request says which one: `request{id=…}`, or `"span":{"id":"…"}` in JSON.
@@ -35,9 +38,9 @@ where
 }
 
 /// Begins logging for a command, which says itself what it does: only what went wrong, unless more is asked for.
-pub fn start_quietly(log: &Log) {
+pub fn start_quietly(log: &Log) -> Recent {
     let filter = if log.filter == "info" { "warn".to_owned() } else { log.filter.clone() };
-    start(&Log { format: log.format, filter });
+    start(&Log { format: log.format, filter })
 }
 
 /// Characters of a value that are written. More says nothing more, and somebody may want to fill the log.

@@ -1,7 +1,7 @@
 //! The program. All it does is in the library.
 
 fn main() -> std::process::ExitCode {
-    keep_little();
+    limit_heaps();
     djankiserv::cli::run()
 }
 
@@ -9,7 +9,7 @@ fn main() -> std::process::ExitCode {
 /// each on another thread, and the process has twice the memory that it needs.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "there is no other way to say it than this call, which takes two numbers and keeps no pointer")]
-fn keep_little() {
+fn limit_heaps() {
     // Enough for the threads that allocate at the same time; small blocks come from a cache of each thread anyway.
     const HEAPS: libc::c_int = 2;
     // Blocks from this size on, such as what checking a password takes, go back to the system at once.
@@ -24,4 +24,4 @@ fn keep_little() {
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn keep_little() {}
+fn limit_heaps() {}

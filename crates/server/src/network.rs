@@ -2,12 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An IPv4 address, or the first half of an IPv6 address, as one customer gets all of the second half.
-pub fn of(address: IpAddr) -> String {
+/// What is counted as one customer: an IPv4 address, or the first half of an IPv6 address, as one customer gets all of the second half.
+pub fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
+}
+
+/// An address as it is stored and logged; empty if it is not known.
+pub fn as_text(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_canonical().to_string()).unwrap_or_default()
 }
 
 /// Whether an address belongs to the public internet.
@@ -61,7 +66,7 @@ mod tests {
         for (address, want) in
             [("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::/64")]
         {
-            assert_eq!(of(address.parse()?), want);
+            assert_eq!(network_of(address.parse()?), want);
         }
         Ok(())
     }

@@ -4,15 +4,13 @@ use crate::clock::Clock;
 use crate::logging::as_value;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 const MOST: usize = 100;
 const LONGEST: usize = 500;
-
-static EVENTS: Mutex<VecDeque<Event>> = Mutex::new(VecDeque::new());
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +20,21 @@ pub struct Event {
     pub text: String,
 }
 
-/// The latest first.
-pub fn events() -> Vec<Event> {
-    EVENTS.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+/// The latest events. Clones share them: one is a layer of the log, another is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Recent {
+    events: Arc<Mutex<VecDeque<Event>>>,
+    clock: Clock,
 }
 
-/// Keeps what passes it.
-#[derive(Debug, Default)]
-pub struct Keep(Clock);
+impl Recent {
+    /// The latest first.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+}
 
-impl<S: Subscriber> Layer<S> for Keep {
+impl<S: Subscriber> Layer<S> for Recent {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
@@ -41,11 +44,11 @@ impl<S: Subscriber> Layer<S> for Keep {
         let mut text = Text::default();
         event.record(&mut text);
         let text: String = format!("{}{}", text.message, text.fields).chars().take(LONGEST).collect();
-        let mut events = EVENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         if events.len() == MOST {
             events.pop_front();
         }
-        events.push_back(Event { at: self.0.now_ms(), level, text });
+        events.push_back(Event { at: self.clock.now_ms(), level, text });
     }
 }
 
@@ -79,7 +82,8 @@ mod tests {
 
     #[test]
     fn warnings_are_kept_and_not_too_many() {
-        let subscriber = tracing_subscriber::registry().with(Keep::default());
+        let recent = Recent::default();
+        let subscriber = tracing_subscriber::registry().with(recent.clone());
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("nothing to see");
             for i in 0..MOST + 5 {
@@ -87,7 +91,7 @@ mod tests {
             }
             tracing::error!("{}", "x".repeat(9999));
         });
-        let events = events();
+        let events = recent.events();
         assert_eq!(events.len(), MOST);
         assert_eq!((events[0].level, events[0].text.len()), ("error", LONGEST));
         assert_eq!(events[1].text, format!("something happened number={} who=ann", MOST + 4));

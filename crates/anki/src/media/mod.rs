@@ -7,7 +7,7 @@ mod upload;
 mod zip;
 
 pub use download::DownloadZip;
-pub use name::{BadName, MAX_NAME_BYTES, check_name, name_with_hash, usable_name};
+pub use name::{BadName, MAX_KEPT_NAME_BYTES, MAX_NAME_BYTES, check_name, name_with_hash, usable_name};
 pub use server_index::{IndexedFile, read_server_index};
 pub use upload::{Content, UploadBatch, UploadChange, UploadError, UploadLimits};
 pub use zip::MemberReader;

@@ -45,6 +45,8 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
     }
 }
 
+/// The largest number of bytes in a name under which clients keep a file that comes to them. They rename others on arrival.
+pub const MAX_KEPT_NAME_BYTES: usize = 120;
 /// Clients cut longer names when they store a file.
 const USUAL_BYTES: usize = 119;
 const EXTENSION_BYTES: usize = 10;
@@ -76,10 +78,11 @@ pub fn usable_name(wanted: &str) -> Option<String> {
     Some(name)
 }
 
-/// Another name for a file whose name is taken by other content: with the content's SHA-1 before the extension.
+/// Another name for a file whose name is taken by other content: with the content's SHA-1 before the extension, and cut
+/// to what clients keep.
 pub fn name_with_hash(name: &str, sha1: &str) -> String {
     let (stem, extension) = split_extension(name);
-    let room = MAX_NAME_BYTES.saturating_sub(extension.len() + sha1.len() + 1);
+    let room = MAX_KEPT_NAME_BYTES.saturating_sub(extension.len() + sha1.len() + 1);
     format!("{}-{sha1}{extension}", start_of(stem, room))
 }
 
@@ -138,7 +141,8 @@ mod tests {
         }
         assert_eq!(name_with_hash("a.tar.gz", "ff"), "a.tar-ff.gz");
         assert_eq!(name_with_hash("noext", "ff"), "noext-ff");
-        assert_eq!(check_name(&name_with_hash(&wide, &"f".repeat(40))), Ok(()));
+        let hashed = name_with_hash(&wide, &"f".repeat(40));
+        assert_eq!((check_name(&hashed), hashed), (Ok(()), "日".repeat(25) + "-" + &"f".repeat(40) + ".mp3"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Accounts {
             return Err(AccountError::NoSuchUser(account.username.clone()));
         }
         self.cache.forget(account.id);
-        self.audit(&actor.into(), Some(account.id), "account.change", format!("changed `{}`: {differences}", account.username)).await;
+        self.record(&actor.into(), Some(account.id), "account.change", format!("changed `{}`: {differences}", account.username)).await;
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl Accounts {
         let revoked = self.main.revoke_host_key(account.id, digest).await?;
         if revoked {
             self.cache.forget(account.id);
-            self.audit(&actor.into(), Some(account.id), "device.revoke", format!("logged out a device of `{}`", account.username)).await;
+            self.record(&actor.into(), Some(account.id), "device.revoke", format!("logged out a device of `{}`", account.username)).await;
         }
         Ok(revoked)
     }
@@ -68,7 +68,7 @@ impl Accounts {
         let browsers = self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
         let detail = format!("logged out {devices} devices and {browsers} browsers of `{}`, revoked {tokens} API tokens", account.username);
-        self.audit(&actor.into(), Some(account.id), "account.logout", detail).await;
+        self.record(&actor.into(), Some(account.id), "account.logout", detail).await;
         Ok((devices, tokens))
     }
 
@@ -83,7 +83,7 @@ impl Accounts {
             Err(e) => return Err(e.into()),
         }
         let detail = format!("brought version {number} of the collection of `{}` back", account.username);
-        self.audit(&actor.into(), Some(account.id), "collection.restore", detail).await;
+        self.record(&actor.into(), Some(account.id), "collection.restore", detail).await;
         Ok(true)
     }
 

@@ -98,7 +98,7 @@ impl Accounts {
             Err(e) => return Err(e.into()),
         }
         let detail = format!("linked `{}` with a login at {}", account.username, person.issuer);
-        self.audit(actor, Some(account.id), "account.link_login", detail).await;
+        self.record(actor, Some(account.id), "account.link_login", detail).await;
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl Accounts {
     pub async fn unlink(&self, account: &Account, digest: &str, actor: &Actor) -> Result<bool, ExternalError> {
         let removed = self.main.remove_identity(account.id, digest).await?;
         if removed {
-            self.audit(actor, Some(account.id), "account.unlink_login", format!("took a linked login from `{}`", account.username)).await;
+            self.record(actor, Some(account.id), "account.unlink_login", format!("took a linked login from `{}`", account.username)).await;
         }
         Ok(removed)
     }
@@ -153,7 +153,7 @@ impl Accounts {
             outcome => outcome?,
         }
         self.user.create_collection(row.id, now).await?;
-        self.audit(actor, Some(row.id), "account.create", format!("made a user `{}`, who came by another login", row.username)).await;
+        self.record(actor, Some(row.id), "account.create", format!("made a user `{}`, who came by another login", row.username)).await;
         Ok(self.find(&username).await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::quota::{Full, exceeds};
 use crate::app::App;
-use anki::media::{check_name, name_with_hash, usable_name};
+use anki::media::{MAX_KEPT_NAME_BYTES, check_name, name_with_hash, usable_name};
 use anki::text::normalize_nfc;
 use bytes::Bytes;
 use sha1::Sha1;
@@ -56,8 +56,8 @@ pub fn checked_name(name: &str) -> Result<String, MediaFailed> {
     if let Err(reason) = check_name(&name) {
         return wrong(&reason.to_string());
     }
-    if name.len() > 120 {
-        return wrong("clients take at most 120 bytes");
+    if name.len() > MAX_KEPT_NAME_BYTES {
+        return wrong(&format!("clients take at most {MAX_KEPT_NAME_BYTES} bytes"));
     }
     if name.contains(['[', ']', '<', '>', ':', '"', '?', '*', '^', '|']) || name.ends_with(' ') || name.ends_with('.') {
         return wrong("clients would rename it");

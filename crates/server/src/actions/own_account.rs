@@ -63,7 +63,7 @@ impl Accounts {
             "changed the password of `{}`, logged out {devices} devices and {browsers} browsers, revoked {tokens} API tokens",
             account.username
         );
-        self.audit(&actor, Some(account.id), "account.password", detail).await;
+        self.record(&actor, Some(account.id), "account.password", detail).await;
         Ok(Ended { devices, browsers, tokens })
     }
 
@@ -74,7 +74,7 @@ impl Accounts {
     pub async fn revoke_devices(&self, account: &Account, actor: Actor) -> Result<u64> {
         let devices = self.main.revoke_host_keys(account.id).await?;
         self.cache.forget(account.id);
-        self.audit(&actor, Some(account.id), "device.revoke", format!("logged out {devices} devices of `{}`", account.username)).await;
+        self.record(&actor, Some(account.id), "device.revoke", format!("logged out {devices} devices of `{}`", account.username)).await;
         Ok(devices)
     }
 
@@ -85,7 +85,7 @@ impl Accounts {
     pub async fn end_browser(&self, account: &Account, digest: &str, actor: Actor) -> Result<bool> {
         let ended = self.main.remove_web_session(account.id, digest).await?;
         if ended {
-            self.audit(&actor, Some(account.id), "browser.logout", format!("logged out a browser of `{}`", account.username)).await;
+            self.record(&actor, Some(account.id), "browser.logout", format!("logged out a browser of `{}`", account.username)).await;
         }
         Ok(ended)
     }
@@ -96,7 +96,7 @@ impl Accounts {
     /// When the database fails.
     pub async fn end_other_browsers(&self, account: &Account, here: &WebSession, actor: Actor) -> Result<u64> {
         let browsers = self.main.remove_web_sessions(account.id, Some(&here.digest)).await?;
-        self.audit(&actor, Some(account.id), "browser.logout", format!("logged out {browsers} browsers of `{}`", account.username)).await;
+        self.record(&actor, Some(account.id), "browser.logout", format!("logged out {browsers} browsers of `{}`", account.username)).await;
         Ok(browsers)
     }
 

@@ -100,7 +100,7 @@ async fn look(app: &App, account: i64) -> anyhow::Result<Seen> {
     let since = app.user.unnamed_contents(account).await?;
     let store = app.media.clone();
     let keys = tokio::task::spawn_blocking(move || store.keys_older_than(account, NEW)).await??;
-    // An account that has lost this row has lost the others perhaps too.
+    // An account that has lost this row may have lost the others too.
     if app.user.media_state(account).await?.is_none() {
         return Ok(Seen::default());
     }

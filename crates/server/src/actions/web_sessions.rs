@@ -6,6 +6,7 @@
 use super::accounts::digest;
 use super::username::Username;
 use crate::clock::Clock;
+use crate::network;
 use crate::random;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -90,7 +91,7 @@ impl WebSessions {
             created: now,
             last_seen: now,
             expires: now + IDLE_MS,
-            last_address: text(address),
+            last_address: network::as_text(address),
             data: written(&Memory { confirmed: if via == Via::Password { now } else { 0 }, via, notice: None }),
         };
         self.main.add_web_session(&session).await?;
@@ -107,7 +108,7 @@ impl WebSessions {
         if now - session.last_seen >= SEEN_EVERY_MS {
             session.last_seen = now;
             session.expires = (now + IDLE_MS).min(session.created + LONGEST_MS);
-            self.main.web_session_seen(&session.digest, &text(address), now, session.expires).await?;
+            self.main.web_session_seen(&session.digest, &network::as_text(address), now, session.expires).await?;
         }
         let memory = serde_json::from_str(&session.data).unwrap_or_default();
         Ok(Some(Active { account, session, memory, csrf_token: csrf_token(key) }))
@@ -119,14 +120,6 @@ impl WebSessions {
     /// When the database fails.
     pub async fn end(&self, session: &WebSession) -> store::Result<()> {
         self.main.remove_web_session(session.account, &session.digest).await.map(drop)
-    }
-
-    /// Ends all sessions of an account, but for `except`, and answers how many those were.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end_all(&self, account: i64, except: Option<&WebSession>) -> store::Result<u64> {
-        self.main.remove_web_sessions(account, except.map(|session| session.digest.as_str())).await
     }
 
     /// Whether the password was typed so lately that dangerous steps are open.
@@ -177,8 +170,4 @@ pub fn csrf_token(key: &str) -> String {
 
 fn written(memory: &Memory) -> String {
     serde_json::to_string(memory).unwrap_or_default()
-}
-
-fn text(address: Option<IpAddr>) -> String {
-    address.map(|address| address.to_canonical().to_string()).unwrap_or_default()
 }

@@ -104,11 +104,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
     }
     let config = Config::load(&source)?;
     let is_serve = matches!(command, Command::Serve(_));
-    if is_serve {
-        logging::start(&config.log);
-    } else {
-        logging::start_quietly(&config.log);
-    }
+    let recent = if is_serve { logging::start(&config.log) } else { logging::start_quietly(&config.log) };
     // A health check comes twice a minute.
     for warning in config.warnings.iter().filter(|_| !matches!(command, Command::Health(_))) {
         tracing::warn!("{warning}");
@@ -119,7 +115,7 @@ fn dispatch(command: Command, mut source: Source) -> anyhow::Result<ExitCode> {
             Command::Check(args) => return check::run(config, &args).await,
             Command::Doctor(args) => return doctor::run(&config, args).await,
             Command::Health(args) => health::run(&config, &args).await,
-            Command::Serve(args) => serve::run(config, &args).await,
+            Command::Serve(args) => serve::run(config, &args, recent).await,
             Command::Migrate(args) => migrate::run(&config, &args).await,
             Command::User(command) => user::run(&config, command).await,
             Command::Createsuperuser(args) => createsuperuser::run(&config, args).await,

@@ -14,6 +14,7 @@ use crate::http::listener::limit::ConnectionLimit;
 use crate::http::tls::{self, Served, Tls};
 use crate::metrics;
 use crate::open_files;
+use crate::recent::Recent;
 use crate::web::setup;
 use anyhow::{Context, anyhow};
 use std::io::ErrorKind;
@@ -54,7 +55,8 @@ impl Args {
     }
 }
 
-pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
+/// `recent` has the latest warnings of the log.
+pub async fn run(config: Config, args: &Args, recent: Recent) -> anyhow::Result<()> {
     // From here on a signal stops us in order, also while the database starts.
     let mut signals = Signals::new()?;
     // First, because a port that is taken is the most frequent mistake, and quickly told.
@@ -80,7 +82,7 @@ pub async fn run(config: Config, args: &Args) -> anyhow::Result<()> {
         open = Open::for_server(&config) => open?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = serve(&config, args, &open, Listeners { listener, plain, metrics, from_files }, signals).await;
+    let outcome = serve(&config, args, &open, Listeners { listener, plain, metrics, from_files }, recent, signals).await;
     open.close().await;
     tracing::info!("stopped");
     outcome
@@ -132,11 +134,19 @@ impl Secure {
     }
 }
 
-async fn serve(config: &Arc<Config>, args: &Args, open: &Open, listeners: Listeners, signals: Signals) -> anyhow::Result<()> {
+async fn serve(
+    config: &Arc<Config>,
+    args: &Args,
+    open: &Open,
+    listeners: Listeners,
+    recent: Recent,
+    signals: Signals,
+) -> anyhow::Result<()> {
     let Listeners { listener, plain, metrics, from_files } = listeners;
     let address = listener.local_addr()?;
     let app = App::new(config.clone(), open.clock.clone(), open.main.clone(), open.user.clone(), open.accounts.clone());
     let mut app = app.context("cannot use the data folder")?;
+    app.recent = recent;
     if let Some(ms) = args.answer_import_after {
         app.answer_import_after = Duration::from_millis(ms);
     }

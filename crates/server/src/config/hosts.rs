@@ -1,5 +1,6 @@
 //! Lists of names and addresses: which hosts we answer as, which proxies we believe.
 
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The host names under which the server answers, in the forms that Django knows.
@@ -70,21 +71,15 @@ fn without_port(header: &str) -> Option<&str> {
 
 /// Addresses and networks of reverse proxies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TrustedProxies(Vec<(IpAddr, u32)>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
     /// Parses a list such as `127.0.0.1, 10.0.0.0/8, fd00::/8`. None when an entry is not an address or network.
     pub fn parse(text: &str) -> Option<Self> {
         let entries = text.split([',', ' ']).filter(|entry| !entry.is_empty());
-        let networks = entries.map(|entry| {
-            let (address, bits) = match entry.split_once('/') {
-                Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
-                None => (entry, None),
-            };
-            let address: IpAddr = address.parse().ok()?;
-            let all = if address.is_ipv4() { 32 } else { 128 };
-            let bits = bits.unwrap_or(all);
-            (bits <= all).then_some((address, bits))
+        let networks = entries.map(|entry| match entry.parse::<IpAddr>() {
+            Ok(address) => Some(address.into()),
+            Err(_) => entry.parse().ok(),
         });
         networks.collect::<Option<Vec<_>>>().map(Self)
     }
@@ -97,17 +92,8 @@ impl TrustedProxies {
     /// Whether the peer is one of them. An IPv4 peer of an IPv6 socket is recognised as IPv4.
     pub fn contain(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.0.iter().any(|(network, bits)| match (network, peer) {
-            (IpAddr::V4(network), IpAddr::V4(peer)) => same_start(network.to_bits().into(), peer.to_bits().into(), 32, *bits),
-            (IpAddr::V6(network), IpAddr::V6(peer)) => same_start(network.to_bits(), peer.to_bits(), 128, *bits),
-            _ => false,
-        })
+        self.0.iter().any(|network| network.contains(&peer))
     }
-}
-
-/// Whether two numbers of `width` bits begin with the same `bits` bits.
-fn same_start(a: u128, b: u128, width: u32, bits: u32) -> bool {
-    bits == 0 || (a ^ b) >> (width - bits) == 0
 }
 
 #[cfg(test)]
@@ -142,7 +128,7 @@ mod tests {
 
     #[test]
     fn proxies() -> Result<(), std::net::AddrParseError> {
-        let list = TrustedProxies::parse("127.0.0.1, 10.0.0.0/8,fd00::/8 0:0::1").expect("a usable list");
+        let list = TrustedProxies::parse("127.0.0.1, 10.0.0.0/8,fd00::/8 0:0::1 192.168.7.9/24").expect("a usable list");
         let cases = [
             ("127.0.0.1", true),
             ("127.0.0.2", false),
@@ -152,6 +138,8 @@ mod tests {
             ("fd12::1", true),
             ("fe80::1", false),
             ("::1", true),
+            ("192.168.7.1", true),
+            ("192.168.8.1", false),
         ];
         for (peer, want) in cases {
             assert_eq!(list.contain(peer.parse()?), want, "{peer}");

@@ -7,10 +7,15 @@ mod ankiconnect;
 mod backups;
 mod data_root;
 mod database;
+mod database_url;
 mod docs;
 mod hosts;
+mod limits;
+mod log;
 mod logins;
+mod media;
 mod secret;
+mod secret_key;
 mod settings;
 mod source;
 mod tls;
@@ -19,9 +24,12 @@ mod web;
 pub use ankiconnect::{AnkiConnect, Fetching};
 pub use backups::{BackupPlace, BackupPlan, Backups};
 pub use data_root::DataRoot;
-pub use database::{Databases, connect_to_url};
+pub use database::Databases;
+pub use database_url::connect_to_url;
 pub use docs::markdown;
 pub use hosts::{AllowedHosts, TrustedProxies};
+pub use limits::{Limits, LoginLimits};
+pub use log::{Log, LogFormat};
 pub use logins::{Link, Logins, OidcSettings};
 pub use secret::Secret;
 pub use source::{ConfigErrors, SettingError, Shown, Source};
@@ -31,7 +39,6 @@ pub use web::{Mail, Web};
 
 use crate::media_store::MediaLocation;
 use source::Reader;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -76,53 +83,6 @@ pub struct Config {
     pub shown: Vec<Shown>,
 }
 
-/// How to log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    pub format: LogFormat,
-    /// A filter in the syntax of tracing-subscriber.
-    pub filter: String,
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Human,
-    Json,
-}
-
-/// How much a client may send, and how much is kept for it. Sizes are in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// A collection file, decompressed.
-    pub max_upload: u64,
-    /// Any other collection request, decompressed.
-    pub max_body: u64,
-    /// A batch of media files, unpacked.
-    pub max_media_batch: u64,
-    /// What one running sync may stage.
-    pub max_staged: u64,
-    /// How many days a replaced collection is kept.
-    pub kept_days: u32,
-    /// How many replaced collections are kept per account.
-    pub kept_count: u32,
-    /// Requests of one account that are served at the same time by one process.
-    pub account_requests: usize,
-    /// Requests that a login may send to the API in a minute; 0 for any number.
-    pub api_requests: u32,
-    /// Connections of one process to one database.
-    pub db_connections: usize,
-}
-
-/// How many logins may fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoginLimits {
-    /// Failed attempts for one account within the window.
-    pub attempts: u32,
-    /// Milliseconds.
-    pub window_ms: i64,
-}
-
 impl Config {
     /// Reads and checks all settings.
     ///
@@ -135,7 +95,7 @@ impl Config {
             r.parsed(settings::LISTEN_ADDRESS, "an IP address or a host name, such as 127.0.0.1 or 0.0.0.0", parse_address);
         let listen_port = r.parsed(settings::LISTEN_PORT, "a port number from 0 to 65535, such as 8002", |text| text.parse().ok());
         let data_root = read_data_root(r);
-        let configured_key = read_secret_key(r);
+        let configured_key = secret_key::read(r);
         let allowed_hosts = r.parsed(
             settings::ALLOWED_HOSTS,
             "host names separated by commas, without http:// or port, such as anki.example.com, or .example.com for all names of a domain, or *",
@@ -151,20 +111,19 @@ impl Config {
             "addresses of sites separated by commas, without a path, such as https://example.com, or *",
             parse_origins,
         );
-        let log = read_log(r);
+        let log = log::read(r);
         let metrics_address =
             r.parsed(settings::METRICS_ADDRESS, "an address with a port, such as 127.0.0.1:9102 or [::1]:9102", parse_address_with_port);
         let plain_port = r.parsed(settings::PLAIN_PORT, "a port number from 0 to 65535, or nothing", |text| {
             if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
         });
         let tls = tls::read(r, plain_port.flatten());
-        let limits = read_limits(r);
+        let limits = limits::read(r);
         let databases = database::read(r, limits.as_ref().map_or(1, |limits| limits.db_connections));
-        let media = read_media(r);
+        let media = media::read(r);
         let ankiconnect = ankiconnect::read(r);
         let backups = backups::read(r, media.as_ref().and_then(Option::as_ref));
-        let attempts = r.number(settings::LOGIN_ATTEMPTS, 1..=1_000_000);
-        let window = r.number(settings::LOGIN_WINDOW_SECONDS, 1..=86_400);
+        let login = limits::read_login(r);
         let web = web::read(r);
         let logins = logins::read(r, trusted_proxies.as_ref());
         if let (Some(web), Some(logins)) = (&web, &logins)
@@ -198,7 +157,7 @@ impl Config {
                 plain_port: plain_port?,
                 metrics_address: metrics_address?,
                 limits: limits?,
-                login: LoginLimits { attempts: u32::try_from(attempts?).ok()?, window_ms: i64::try_from(window?).ok()? * 1000 },
+                login: login?,
                 web: web?,
                 logins: logins?,
                 dumps_kept: usize::try_from(dumps_kept?).ok()?,
@@ -295,101 +254,6 @@ fn read_data_root(reader: &mut Reader) -> Option<DataRoot> {
             None
         }
     }
-}
-
-/// Keys that stand in published files, where everybody can read them.
-const KNOWN_KEYS: &[&str] = &["a_very_secretive_key", "a_relly_secret_key", "a_really_secret_key"];
-
-/// The outer None is an error, the inner one means that the key is to be generated.
-#[expect(clippy::option_option, reason = "two different absences")]
-fn read_secret_key(reader: &mut Reader) -> Option<Option<Secret>> {
-    let Some(key) = reader.secret(settings::SECRET_KEY) else { return Some(None) };
-    let text = key.expose();
-    let hint = "leave it unset to have one generated, or take the output of `openssl rand -hex 32`";
-    // Of 32 random hexadecimal digits, one in three hundred thousand has so few different ones.
-    let is_repetitive = text.chars().collect::<BTreeSet<_>>().len() < 9 || repeats(text.as_bytes());
-    if KNOWN_KEYS.iter().any(|known| text.contains(known)) {
-        reader.refuse(settings::SECRET_KEY, format!("is a well-known example, so anybody could forge logins; {hint}"));
-    } else if text.len() < data_root::MIN_KEY_BYTES || is_repetitive {
-        reader.refuse(
-            settings::SECRET_KEY,
-            format!("is too easy to guess: it needs at least {} random bytes; {hint}", data_root::MIN_KEY_BYTES),
-        );
-    } else {
-        return Some(Some(key));
-    }
-    None
-}
-
-/// Whether it is some shorter text again and again.
-fn repeats(text: &[u8]) -> bool {
-    (1..=text.len() / 2).any(|period| text.iter().zip(text.iter().skip(period)).all(|(a, b)| a == b))
-}
-
-/// The outer None is an error, the inner one means a folder.
-#[expect(clippy::option_option, reason = "two different absences")]
-fn read_media(reader: &mut Reader) -> Option<Option<MediaLocation>> {
-    let url = reader.text(settings::MEDIA_URL);
-    let key_id = reader.text(settings::MEDIA_ACCESS_KEY);
-    let secret = reader.secret(settings::MEDIA_SECRET_KEY);
-    let Some(url) = url else { return Some(None) };
-    let (Some(key_id), Some(secret)) = (key_id, secret) else {
-        reader.refuse(
-            settings::MEDIA_ACCESS_KEY,
-            "and DJANKISERV_MEDIA_SECRET_KEY are needed to get into the bucket that DJANKISERV_MEDIA_URL names",
-        );
-        return None;
-    };
-    let location = MediaLocation::parse(&url, key_id, secret);
-    if location.is_none() {
-        reader.refuse(
-            settings::MEDIA_URL,
-            format!("`{url}` is not usable; it must be like s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-central-1"),
-        );
-    }
-    location.map(Some)
-}
-
-fn read_log(reader: &mut Reader) -> Option<Log> {
-    let debug = reader.boolean(settings::DEBUG);
-    let filter = reader.text(settings::LOG);
-    if let Some(filter) = &filter
-        && let Err(e) = tracing_subscriber::EnvFilter::builder().parse(filter)
-    {
-        reader.refuse(settings::LOG, format!("`{filter}` is not a log filter ({e}); it must be like info or warn,djankiserv=debug"));
-    }
-    let format = reader.parsed(settings::LOG_FORMAT, "human or json", |text| match text {
-        "human" => Some(LogFormat::Human),
-        "json" => Some(LogFormat::Json),
-        _ => None,
-    });
-    let by_debug = if debug? { "info,djankiserv=debug,store=debug,anki=debug" } else { settings::LOG.default };
-    reader.show_default(settings::LOG, by_debug.to_owned());
-    Some(Log { format: format?, filter: filter.unwrap_or_else(|| by_debug.to_owned()) })
-}
-
-fn read_limits(r: &mut Reader) -> Option<Limits> {
-    let mut megabytes = |setting| r.number(setting, 1..=1 << 20).map(|n| n << 20);
-    let max_upload = megabytes(settings::MAX_UPLOAD_MB);
-    let max_body = megabytes(settings::MAX_BODY_MB);
-    let max_media_batch = megabytes(settings::MAX_MEDIA_BATCH_MB);
-    let max_staged = megabytes(settings::STAGED_MB);
-    let kept_days = r.number(settings::KEPT_DAYS, 0..=36_500);
-    let kept_count = r.number(settings::KEPT_COUNT, 0..=1_000);
-    let account_requests = r.number(settings::ACCOUNT_REQUESTS, 1..=1_000);
-    let api_requests = r.number(settings::API_REQUESTS_PER_MINUTE, 0..=1_000_000);
-    let db_connections = r.number(settings::DB_CONNECTIONS, 2..=1_000);
-    Some(Limits {
-        max_upload: max_upload?,
-        max_body: max_body?,
-        max_media_batch: max_media_batch?,
-        max_staged: max_staged?,
-        kept_days: u32::try_from(kept_days?).ok()?,
-        kept_count: u32::try_from(kept_count?).ok()?,
-        account_requests: usize::try_from(account_requests?).ok()?,
-        api_requests: u32::try_from(api_requests?).ok()?,
-        db_connections: usize::try_from(db_connections?).ok()?,
-    })
 }
 
 #[cfg(test)]

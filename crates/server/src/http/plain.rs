@@ -11,7 +11,7 @@ use store::main_db::MainDb;
 /// A token of ACME has 43 letters at the authorities that we know.
 const LONGEST_TOKEN: usize = 128;
 
-/// With the answers for an authority that looks whose our names are (HTTP-01): any process can give them, as they are in the main database.
+/// With the answers for an authority that checks that our names are ours (HTTP-01): any process can give them, as they are in the main database.
 pub fn router_with_challenges(https_port: u16, main: MainDb, clock: Clock) -> Router {
     let answer = move |Path(token): Path<String>| challenge(main.clone(), clock.clone(), token);
     router(https_port).route("/.well-known/acme-challenge/{token}", get(answer))
@@ -22,7 +22,7 @@ async fn challenge(main: MainDb, clock: Clock, token: String) -> Response {
     let answer = if is_token { main.challenge(&token, clock.now_ms()).await } else { Ok(None) };
     match answer {
         Ok(Some(answer)) => {
-            tracing::info!("an ACME authority looks whose this name is");
+            tracing::info!("an ACME authority checks that this name is ours");
             ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
         }
         Ok(None) => (StatusCode::NOT_FOUND, "404: nobody waits for this\n").into_response(),

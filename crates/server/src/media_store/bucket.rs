@@ -32,6 +32,10 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// Must be called on a thread of the runtime.
+    ///
+    /// # Errors
+    /// When its description cannot be right. Whether it can be reached shows with the first request.
     pub fn connect(location: &MediaLocation) -> io::Result<Self> {
         // Whoever asks first decides for the whole process; all of our code asks for the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -50,11 +54,19 @@ impl Bucket {
         Ok(Self { store: Arc::new(store), prefix: location.prefix.clone(), runtime: Handle::current() })
     }
 
+    /// Begins to store the contents of one request.
+    ///
+    /// # Errors
+    /// When there is no randomness.
     pub fn begin(&self, account: i64) -> io::Result<NewObjects> {
         let start = hex::encode(crate::random::bytes::<1>()?);
         Ok(NewObjects { bucket: self.clone(), account, start, sending: Vec::new(), sent: Vec::new() })
     }
 
+    /// Opens content for reading.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there; others when the network fails.
     pub fn get(&self, account: i64, key: &str) -> io::Result<ObjectReader> {
         self.open(&self.path(account, key))
     }
@@ -65,25 +77,42 @@ impl Bucket {
         Ok(ObjectReader { stream, rest: Bytes::new(), runtime: self.runtime.clone() })
     }
 
+    /// Bytes of stored content.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there; others when the network fails.
     pub fn size(&self, account: i64, key: &str) -> io::Result<u64> {
         self.runtime.block_on(self.store.head(&self.path(account, key))).map(|meta| meta.size).map_err(failed)
     }
 
+    /// Whether there is any content of an account. One that cannot be asked for counts as none.
     pub fn has_account(&self, account: i64) -> bool {
         let first = self.runtime.block_on(async { self.store.list(Some(&self.account(account))).next().await });
         matches!(first, Some(Ok(_)))
     }
 
+    /// Removes content. That it is not there is no error.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn delete(&self, account: i64, key: &str) -> io::Result<()> {
         self.runtime.block_on(self.remove(&self.path(account, key)))
     }
 
+    /// The accounts that have contents.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn accounts(&self) -> io::Result<Vec<i64>> {
         let top = Path::from(self.prefix.as_str());
         let ListResult { common_prefixes, .. } = self.runtime.block_on(self.store.list_with_delimiter(Some(&top))).map_err(failed)?;
         Ok(common_prefixes.iter().filter_map(|path| path.filename()?.parse().ok()).collect())
     }
 
+    /// The keys of an account's contents that were written so long ago or longer.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn keys_older_than(&self, account: i64, age: Duration) -> io::Result<Vec<String>> {
         let folder = self.account(account);
         let (now, age) = (Clock::system().now_ms(), i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -97,6 +126,10 @@ impl Bucket {
         self.runtime.block_on(list.try_collect()).map_err(failed)
     }
 
+    /// Answers when the bucket does.
+    ///
+    /// # Errors
+    /// When it does not, or there is no such bucket.
     pub async fn ping(&self) -> io::Result<()> {
         // An empty bucket answers with an empty list, a missing one with an error.
         match self.store.list(Some(&Path::from(self.prefix.as_str()))).next().await {
@@ -105,6 +138,10 @@ impl Bucket {
         }
     }
 
+    /// Removes all contents of an account.
+    ///
+    /// # Errors
+    /// When the network fails; done again, it goes on where it stopped.
     pub async fn remove_account(&self, account: i64) -> io::Result<()> {
         let folder = self.account(account);
         let mut list = self
@@ -118,6 +155,9 @@ impl Bucket {
     }
 
     /// Whether there is nothing at all below the prefix.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn is_empty(&self) -> io::Result<bool> {
         let top = Path::from(self.prefix.as_str());
         match self.runtime.block_on(async { self.store.list(Some(&top)).next().await }) {
@@ -128,6 +168,9 @@ impl Bucket {
     }
 
     /// Writes an object of any name, which is there as a whole or not at all.
+    ///
+    /// # Errors
+    /// When reading or the network fails.
     pub fn put_named(&self, name: &str, content: &mut impl Read) -> io::Result<()> {
         let path = self.named(name);
         let first = read_part(content)?;
@@ -140,11 +183,17 @@ impl Bucket {
     }
 
     /// Opens an object of any name.
+    ///
+    /// # Errors
+    /// `NotFound` when it is not there; others when the network fails.
     pub fn get_named(&self, name: &str) -> io::Result<ObjectReader> {
         self.open(&self.named(name))
     }
 
     /// Names of all objects below one, and their age in seconds.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn list_named(&self, below: &str) -> io::Result<Vec<(String, u64)>> {
         let (top, folder) = (Path::from(self.prefix.as_str()), self.named(below));
         let now = Clock::system().now_ms();
@@ -158,6 +207,9 @@ impl Bucket {
     }
 
     /// Removes an object of any name. That it is not there is no error.
+    ///
+    /// # Errors
+    /// When the network fails.
     pub fn delete_named(&self, name: &str) -> io::Result<()> {
         self.runtime.block_on(self.remove(&self.named(name)))
     }
@@ -215,6 +267,10 @@ pub struct NewObjects {
 }
 
 impl NewObjects {
+    /// Writes content and answers its key. Small content may still be on its way then.
+    ///
+    /// # Errors
+    /// When reading or the network fails.
     pub fn add(&mut self, sha256: &[u8; 32], content: &mut impl Read) -> io::Result<String> {
         let key = new_key(&self.start, sha256)?;
         let path = self.bucket.path(self.account, &key);
@@ -233,6 +289,10 @@ impl NewObjects {
         Ok(key)
     }
 
+    /// Waits until everything is there: only then may a row name it.
+    ///
+    /// # Errors
+    /// When the network fails; nothing is left then.
     pub fn finish(mut self) -> io::Result<()> {
         self.wait_for(self.sending.len())?;
         self.sent.clear();

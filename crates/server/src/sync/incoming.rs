@@ -1,9 +1,9 @@
 //! A request on its way in: which framing it has, whose it is, and its payload, which is only read once that is known.
 
+use super::before_key::{BeforeKey, Packed};
 use super::error::{SyncError, SyncResult};
 use super::gate::{self, Gate};
 use super::spool::{self, Compression, Spooled};
-use super::strangers::{Packed, Strangers};
 use crate::http::paced::too_slow;
 use anki::wire::client::ClientVersion;
 use anki::wire::header::{self, SyncHeader};
@@ -95,14 +95,14 @@ impl Incoming {
     /// already.
     ///
     /// # Errors
-    /// As [`Strangers::keep`], with `limit` for the unpacked payload.
-    pub async fn find_key(&mut self, limit: u64, strangers: &Strangers, address: Option<IpAddr>) -> SyncResult<()> {
+    /// As [`BeforeKey::keep`], with `limit` for the unpacked payload.
+    pub async fn find_key(&mut self, limit: u64, before_key: &BeforeKey, address: Option<IpAddr>) -> SyncResult<()> {
         if !self.envelope.host_key.is_empty() {
             return Ok(());
         }
         match std::mem::replace(&mut self.source, Source::Address) {
             Source::Multipart { parts, payload: Some(field), gzip, gate } => {
-                let packed = strangers.keep(field_chunks(field), spool::packed_limit(limit), address).await?;
+                let packed = before_key.keep(field_chunks(field), spool::packed_limit(limit), address).await?;
                 let compression = self.rest_of(parts, gzip, gate).await?;
                 self.source = Source::ReadAhead(packed, compression);
             }

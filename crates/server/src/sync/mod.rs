@@ -5,6 +5,7 @@ pub mod routes;
 
 mod abort;
 mod apply;
+pub mod before_key;
 mod changes;
 mod chunk;
 mod context;
@@ -25,5 +26,4 @@ mod shapes;
 mod spool;
 mod staging;
 mod start;
-pub mod strangers;
 mod upload;

@@ -102,7 +102,7 @@ async fn collection_step(app: Arc<App>, name: &str, peer: Peer, request: Request
     let method = Method::from_name(name).ok_or_else(|| SyncError::not_found(format!("there is no method {name:.40}")))?;
     let limit = method.limit(&app);
     // The key is looked up before the body is read, where the body is not needed to find it.
-    incoming.find_key(limit, &app.strangers, peer.0).await?;
+    incoming.find_key(limit, &app.before_key, peer.0).await?;
     let cx = Context::identify(&app, &incoming.envelope, peer).await?;
     who.account.clone_from(&cx.username);
     let _turn = app.turns.take(cx.account).await?;
@@ -142,7 +142,7 @@ async fn media_step(app: Arc<App>, name: &str, peer: Peer, request: Request<Body
         Incoming::open(request).await?
     };
     who.client.clone_from(&incoming.envelope.client.text);
-    incoming.find_key(method.limit(&app), &app.strangers, peer.0).await?;
+    incoming.find_key(method.limit(&app), &app.before_key, peer.0).await?;
     let cx = Context::identify(&app, &incoming.envelope, peer).await?;
     who.account.clone_from(&cx.username);
     let _turn = app.turns.take(cx.account).await?;

@@ -83,6 +83,14 @@ pub fn size(bytes: i64) -> String {
     if tenths < 100 { format!("{}.{} {unit}", tenths / 10, tenths % 10) } else { format!("{} {unit}", tenths / 10) }
 }
 
+/// What is used, and of how much.
+pub fn used(bytes: i64, quota: Option<i64>) -> String {
+    match quota {
+        Some(quota) => format!("{} of {}", size(bytes), size(quota)),
+        None => size(bytes),
+    }
+}
+
 /// A number in groups of three digits.
 pub fn number(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();

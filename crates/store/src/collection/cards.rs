@@ -1,3 +1,5 @@
+//! Cards.
+
 use super::tables::CARDS;
 use super::{Collection, StoredStamp};
 use crate::engine::{Row, RowEncoder, Tx, Value};

@@ -1,3 +1,5 @@
+//! The config, by key.
+
 use super::Collection;
 use super::tables::CONFIG;
 use crate::engine::{Row, RowEncoder};

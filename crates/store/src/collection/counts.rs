@@ -1,3 +1,5 @@
+//! How many rows there are, counted.
+
 use super::Collection;
 use crate::error::{Result, StoreError};
 use crate::user_db::Counts;

@@ -1,3 +1,5 @@
+//! Graves: what was deleted, so that devices hear of it.
+
 use super::Collection;
 use super::tables::GRAVES;
 use crate::engine::RowEncoder;

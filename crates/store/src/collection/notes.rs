@@ -1,3 +1,5 @@
+//! Notes.
+
 use super::tables::NOTES;
 use super::{Collection, StoredStamp};
 use crate::engine::{Row, RowEncoder, Tx, Value};

@@ -1,3 +1,5 @@
+//! The log of reviews.
+
 use super::Collection;
 use super::tables::REVLOG;
 use crate::engine::{Row, RowEncoder, Tx, Value};

@@ -1,3 +1,5 @@
+//! The tags that a collection has registered.
+
 use super::Collection;
 use super::tables::TAGS;
 use crate::engine::{Row, RowEncoder};
@@ -17,13 +19,6 @@ impl Collection<'_> {
     pub async fn tags_since(&self, usn: Usn) -> Result<Vec<String>> {
         let rows = self.query("SELECT tag FROM {c}.tags WHERE usn >= ? ORDER BY name_key", params![usn]).await?;
         rows.iter().map(|row| row.text(0)).collect()
-    }
-
-    /// The registered tags whose names equal one of `names` but for case.
-    pub async fn registered_tags(&self, wanted: &[String]) -> Result<Vec<Tag>> {
-        let keys: Vec<i64> = wanted.iter().map(|name| names::key(name)).collect();
-        let rows = self.query("SELECT tag, usn, collapsed FROM {c}.tags WHERE name_key IN ??", params![keys]).await?;
-        rows.iter().map(from_row).collect()
     }
 
     /// Registers tags that are not registered yet. None may occur twice, but for case.

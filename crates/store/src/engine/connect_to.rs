@@ -1,3 +1,5 @@
+//! Which database to connect to, and how.
+
 use super::{Encryption, Engine};
 use std::net::IpAddr;
 use std::path::PathBuf;

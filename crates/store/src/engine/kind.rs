@@ -1,3 +1,5 @@
+//! Which engines there are.
+
 /// The engines that there are. Only this folder asks which one it is; everybody else hands it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {

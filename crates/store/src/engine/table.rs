@@ -1,3 +1,5 @@
+//! How a table is described to the engines.
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -1,3 +1,5 @@
+//! Values on their way to the database, one by one or encoded for loading.
+
 use bytes::{BufMut, BytesMut};
 
 /// A parameter of a statement. Anki's tables need whole numbers, text and bytes, so these are all there are.

@@ -31,7 +31,7 @@ impl Accounts {
             return Err(AccountError::NoSuchUser(account.username.clone()));
         }
         self.cache.forget(account.id);
-        self.audit(actor, Some(account.id), "account.delete", format!("deleted `{}`", account.username)).await;
+        self.record(actor, Some(account.id), "account.delete", format!("deleted `{}`", account.username)).await;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Logging in, and whom a host key belongs to.
 
-use super::{AccountError, Accounts, Result, digest, text};
+use super::{AccountError, Accounts, Result, digest};
 use crate::actions::username::Username;
 use crate::metrics::LOGINS;
 use crate::network;
@@ -39,7 +39,7 @@ impl Accounts {
         let now = self.clock.now_ms();
         let username = Username::new(username).ok();
         let by_name = format!("name:{}", digest(username.as_ref().map_or("", Username::key)));
-        let by_address = address.map(|address| format!("address:{}", network::of(address)));
+        let by_address = address.map(|address| format!("address:{}", network::network_of(address)));
         self.count(by_address.as_deref(), ADDRESS_FACTOR, Some(&by_name), now).await?;
         let found = match &username {
             Some(username) => self.main.account_with_password(username.key()).await?,
@@ -97,7 +97,7 @@ impl Accounts {
         // Normally there already; missing after a crash in the middle of making the account.
         self.user.create_collection(account.id, now).await?;
         let key = random::token()?;
-        self.main.add_host_key(&digest(&key), account.id, &describe(client), &text(address), now).await?;
+        self.main.add_host_key(&digest(&key), account.id, &describe(client), &network::as_text(address), now).await?;
         Ok((account, key))
     }
 
@@ -115,7 +115,7 @@ impl Accounts {
         let now = self.clock.now_ms();
         if now - owner.last_seen >= SEEN_EVERY_MS {
             let client = (!client.text.is_empty()).then(|| describe(client));
-            if let Err(error) = self.main.host_key_seen(&digest, client.as_ref(), &text(address), now).await {
+            if let Err(error) = self.main.host_key_seen(&digest, client.as_ref(), &network::as_text(address), now).await {
                 tracing::warn!(account = owner.account, %error, "cannot note when a device was last seen");
             }
         }
@@ -129,7 +129,7 @@ impl Accounts {
     /// [`AccountError::TryLater`].
     pub async fn slow_down(&self, what: &str, name: Option<&str>, address: Option<IpAddr>) -> Result<()> {
         let by_name = name.map(|name| format!("{what} name:{}", digest(name)));
-        let by_address = address.map(|address| format!("{what} address:{}", network::of(address)));
+        let by_address = address.map(|address| format!("{what} address:{}", network::network_of(address)));
         self.count(by_address.as_deref(), 1, by_name.as_deref(), self.clock.now_ms()).await
     }
 

@@ -14,10 +14,10 @@ use super::username::{Username, UsernameError};
 use crate::clock::Clock;
 use crate::config::{DataRoot, LoginLimits};
 use crate::media_store::MediaStore;
+use crate::network;
 use crate::passwords::{LONGEST_PASSWORD, PasswordError, Passwords};
 use crate::random;
 use sha2::{Digest, Sha256};
-use std::net::IpAddr;
 use std::sync::Arc;
 use store::StoreError;
 use store::main_db::{Account, AuditEntry, MainDb, NewAccount};
@@ -134,7 +134,7 @@ impl Accounts {
         self.main.create_account(&row, now).await.map_err(|e| taken(e, &new.username))?;
         self.user.create_collection(id, now).await?;
         let what = if new.is_superuser { "a superuser" } else { "a user" };
-        self.audit(&actor.into(), Some(id), "account.create", format!("made {what} `{}`", new.username.typed())).await;
+        self.record(&actor.into(), Some(id), "account.create", format!("made {what} `{}`", new.username.typed())).await;
         self.find(&new.username).await
     }
 
@@ -160,7 +160,7 @@ impl Accounts {
             self.main.set_active(id, false).await?;
         }
         self.user.create_collection(id, now).await?;
-        self.audit(&actor.into(), Some(id), "account.adopt", format!("took over `{}`", user.username.typed())).await;
+        self.record(&actor.into(), Some(id), "account.adopt", format!("took over `{}`", user.username.typed())).await;
         self.find(&user.username).await
     }
 
@@ -190,7 +190,7 @@ impl Accounts {
         let (revoked, tokens) = if keep_devices { (0, 0) } else { self.revoke_keys(account.id).await? };
         self.main.remove_web_sessions(account.id, None).await?;
         self.cache.forget(account.id);
-        self.audit(
+        self.record(
             &actor.into(),
             Some(account.id),
             "account.password",
@@ -209,7 +209,7 @@ impl Accounts {
         self.main.set_active(account.id, active).await?;
         self.cache.forget(account.id);
         let (action, done) = if active { ("account.enable", "enabled") } else { ("account.disable", "disabled") };
-        self.audit(&actor.into(), Some(account.id), action, format!("{done} `{}`", account.username)).await;
+        self.record(&actor.into(), Some(account.id), action, format!("{done} `{}`", account.username)).await;
         Ok(())
     }
 
@@ -221,7 +221,8 @@ impl Accounts {
         let account = self.find(username).await?;
         self.main.rename_account(account.id, new.typed(), new.key()).await.map_err(|e| taken(e, new))?;
         self.cache.forget(account.id);
-        self.audit(&actor.into(), Some(account.id), "account.rename", format!("renamed `{}` to `{}`", account.username, new.typed())).await;
+        self.record(&actor.into(), Some(account.id), "account.rename", format!("renamed `{}` to `{}`", account.username, new.typed()))
+            .await;
         Ok(())
     }
 
@@ -241,22 +242,12 @@ impl Accounts {
         Ok(self.main.has_accounts().await?)
     }
 
-    /// Writes down something that was done elsewhere.
+    /// Writes down what was done. The change is done when this is called, so a failure here must not look like a failure of the change.
     pub async fn record(&self, actor: &Actor, account: Option<i64>, action: &str, detail: String) {
-        self.audit(actor, account, action, detail).await;
-    }
-
-    /// Writes to the audit log what else was done to an account.
-    pub async fn note(&self, actor: &str, account: &Account, action: &str, what: &str) {
-        self.audit(&actor.into(), Some(account.id), action, format!("`{}`: {what}", account.username)).await;
-    }
-
-    /// The change is done when this is called, so a failure here must not look like a failure of the change.
-    pub(super) async fn audit(&self, actor: &Actor, account: Option<i64>, action: &str, detail: String) {
         let entry = AuditEntry {
             at: self.clock.now_ms(),
             actor: actor.name.clone(),
-            address: text(actor.address),
+            address: network::as_text(actor.address),
             account,
             action: action.to_owned(),
             detail,
@@ -294,10 +285,6 @@ pub(super) fn check_email(address: &str) -> Result<()> {
 /// SHA-256 in hexadecimal digits.
 pub(super) fn digest(text: &str) -> String {
     hex::encode(Sha256::digest(text))
-}
-
-fn text(address: Option<IpAddr>) -> String {
-    address.map(|address| address.to_canonical().to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -17,14 +17,14 @@ use store::user_db::UserDb;
 use store::user_db::media::MediaFile;
 use tempfile::NamedTempFile;
 
-/// An upload that is still being loaded is waited for, so long.
+/// How long to wait for an upload that is still being loaded.
 const PATIENCE: Duration = Duration::from_secs(300);
 const AUDIT_AT_ONCE: i64 = 1000;
 
 /// After so many users in a row that could not be backed up, it is not about them.
 const MOST_IN_A_ROW: usize = 10;
 
-/// A user who is not in a run, though he should be.
+/// A user who is not in a run, though they should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
     pub user: String,

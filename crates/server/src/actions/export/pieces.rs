@@ -34,6 +34,7 @@ enum Source {
 }
 
 impl Content {
+    /// What is in memory, as it is.
     pub fn memory(bytes: Bytes) -> Self {
         let mut crc = Crc::new();
         crc.update(&bytes);
@@ -42,6 +43,9 @@ impl Content {
     }
 
     /// A file as it is. Blocks.
+    ///
+    /// # Errors
+    /// When reading fails.
     pub fn file(mut file: File) -> io::Result<Self> {
         file.rewind()?;
         let (mut crc, mut size) = (Crc::new(), 0);
@@ -55,6 +59,9 @@ impl Content {
     }
 
     /// A file packed into `target`. Blocks.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
     pub fn deflated(path: &Path, target: File) -> io::Result<Self> {
         let (mut crc, mut size) = (Crc::new(), 0);
         let mut encoder = flate2::write::DeflateEncoder::new(target, flate2::Compression::fast());
@@ -70,6 +77,9 @@ impl Content {
     }
 
     /// A media file, as a zstd frame if `compress`; also the SHA-1 and size of what it was before. Blocks.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
     pub fn media(mut file: impl Read, compress: bool, folder: &Path) -> io::Result<(Self, [u8; 20], u64)> {
         let (mut sha1, mut original) = (Sha1::new(), 0);
         let mut spool = Spool { out: tempfile::spooled_tempfile_in(IN_MEMORY, folder), crc: Crc::new(), size: 0 };
@@ -145,10 +155,15 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// A zip whose pieces go to `out`.
     pub fn new(out: mpsc::Sender<io::Result<Bytes>>) -> Self {
         Self { layout: ZipLayout::default(), out }
     }
 
+    /// Sends a member, at the pace of whoever takes the pieces.
+    ///
+    /// # Errors
+    /// When reading fails, or nobody takes the pieces any more.
     pub async fn member(&mut self, name: &str, content: Content) -> io::Result<()> {
         let Content { bytes, packing, packed_size, size, crc } = content;
         let header = self.layout.begin(ZipMember { name: name.to_owned(), packing, packed_size, size, crc })?;
@@ -159,6 +174,10 @@ impl Sender {
         }
     }
 
+    /// Sends what stands at the end of a zip.
+    ///
+    /// # Errors
+    /// When nobody takes the pieces any more.
     pub async fn end(&mut self) -> io::Result<()> {
         let end = std::mem::take(&mut self.layout).end()?;
         self.send(end.into()).await

@@ -3,6 +3,7 @@
 use super::ImportError;
 use crate::app::App;
 use anki::media::check_name;
+use anki::text::normalize_nfc;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use std::collections::HashMap;
@@ -11,7 +12,6 @@ use std::path::Path;
 use std::sync::Arc;
 use store::main_db::Account;
 use store::user_db::media::{MediaFile, MediaWrite, StoredContent};
-use unicode_normalization::UnicodeNormalization;
 
 /// A batch ends at so many files or bytes.
 const BATCH_FILES: usize = 200;
@@ -88,7 +88,7 @@ pub async fn import(
     let mut done = 0;
     while entries.peek().is_some() {
         let batch: Vec<Entry> = entries.by_ref().take(BATCH_FILES).collect();
-        let mut names: Vec<String> = batch.iter().map(|entry| normal(&entry.name)).collect();
+        let mut names: Vec<String> = batch.iter().map(|entry| normalize_nfc(&entry.name).into_owned()).collect();
         names.sort();
         names.dedup();
         let known: HashMap<String, MediaFile> =
@@ -180,7 +180,7 @@ fn store(
     while bytes < BATCH_BYTES
         && let Some(mut entry) = entries.next()
     {
-        entry.name = normal(&entry.name);
+        entry.name = normalize_nfc(&entry.name).into_owned();
         if let Err(reason) = check_name(&entry.name) {
             skipped.push((entry.name, format!("no possible name: {reason}")));
             continue;
@@ -263,8 +263,4 @@ pub(super) fn copy(content: &mut dyn Read, spool: &mut Spool, largest: u64) -> i
         spool.sha256.update(read);
         spool.out.write_all(read)?;
     }
-}
-
-fn normal(name: &str) -> String {
-    name.nfc().collect()
 }

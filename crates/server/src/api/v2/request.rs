@@ -61,6 +61,7 @@ impl Api {
         }
     }
 
+    /// The id of the account whose collection it is about.
     pub fn account(&self) -> i64 {
         self.caller.account.id
     }

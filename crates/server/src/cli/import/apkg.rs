@@ -56,7 +56,8 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     let merged = merged.with_context(|| format!("cannot import {}", args.file.display()))?;
     tell(&account.username, &merged, args.dry_run);
     if !args.dry_run && merged.is_something() {
-        app.accounts.note(ACTOR, &account, "collection.merge", "merged with a package").await;
+        let what = format!("`{}`: merged with a package", account.username);
+        app.accounts.record(&ACTOR.into(), Some(account.id), "collection.merge", what).await;
     }
     tell_quotas(app, &account).await
 }

@@ -50,7 +50,8 @@ pub async fn run(app: &Arc<App>, args: Args) -> anyhow::Result<()> {
     import::look(&opened).await?;
     let outcome = media(app, &account, package, entries, Index::Merge).await?;
     let imported = import::replace(app, &account, opened, Stamping::Renew).await?;
-    app.accounts.note(ACTOR, &account, "collection.import", "replaced by a package").await;
+    let what = format!("`{}`: replaced by a package", account.username);
+    app.accounts.record(&ACTOR.into(), Some(account.id), "collection.import", what).await;
     tell_collection(&account.username, "is now", &imported);
     tell_media(&account.username, &outcome);
     tell_quotas(app, &account).await

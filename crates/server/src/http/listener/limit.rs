@@ -60,7 +60,7 @@ impl ConnectionLimit {
         let Some(from_one) = self.from_one.filter(|_| network::is_public(address)) else {
             return Some(Open { _place: place, network: None });
         };
-        let network = network::of(address);
+        let network = network::network_of(address);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network.clone()).or_default();
         if *count >= from_one {

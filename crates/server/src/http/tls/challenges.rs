@@ -36,7 +36,7 @@ impl Challenges {
         let name = hello.server_name().filter(|_| is_authority)?.to_ascii_lowercase();
         let answer = self.main.challenge_for(&name, self.clock.now_ms()).await;
         let answer = answer.inspect_err(|error| tracing::warn!(%error, "cannot look up the answer to an ACME challenge")).ok()??;
-        tracing::info!(name, "an ACME authority looks whose this name is");
+        tracing::info!(name, "an ACME authority checks that this name is ours");
         certificate(name, &answer).inspect_err(|error| tracing::warn!("cannot answer an ACME challenge: {error:#}")).ok()
     }
 }

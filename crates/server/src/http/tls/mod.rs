@@ -46,7 +46,7 @@ impl Tls {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Shakes hands. Answers nothing if that was all that the other side wanted: it is an authority that looks whose the name is.
+    /// Shakes hands. Answers nothing if that was all that the other side wanted: it is an authority that checks that the name is ours.
     ///
     /// # Errors
     /// When the handshake fails.

@@ -36,7 +36,7 @@ pub async fn show(who: SignedIn) -> WebResult {
     let overview = overviews.get(&account.id).cloned().unwrap_or_default();
     let is_empty = overview.schema.is_empty();
     let size = if is_empty { 0 } else { app.user.schema_size(&overview.schema).await? };
-    let media = format!("{} in {}", used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"));
+    let media = format!("{} in {}", show::used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"));
     who.page(&Overview {
         l: super::layout(&who, "Your account", "overview"),
         username: account.username.clone(),
@@ -44,7 +44,7 @@ pub async fn show(who: SignedIn) -> WebResult {
         notes: show::number(overview.counts.notes),
         cards: show::number(overview.counts.cards),
         reviews: show::number(overview.counts.revlog),
-        collection: used(size, account.quota_collection_bytes),
+        collection: show::used(size, account.quota_collection_bytes),
         media: if overview.media_files == 0 { "none".to_owned() } else { media },
         last_sync: show::time_or_never(overview.last_sync),
         last_sync_ago: if overview.last_sync > 0 { show::ago(overview.last_sync, now) } else { String::new() },
@@ -55,12 +55,4 @@ pub async fn show(who: SignedIn) -> WebResult {
         may_change_email: !app.config.logins.trusts_emails(),
         may_leave: !account.is_staff && !account.is_superuser,
     })
-}
-
-/// What is used, and of how much.
-fn used(bytes: i64, quota: Option<i64>) -> String {
-    match quota {
-        Some(quota) => format!("{} of {}", show::size(bytes), show::size(quota)),
-        None => show::size(bytes),
-    }
 }

@@ -4,7 +4,7 @@ use super::user::Entry;
 use crate::actions::backup::schedule::DUTY;
 use crate::actions::doctor::data_folder;
 use crate::config::{Config, Databases};
-use crate::recent;
+use crate::recent::Event;
 use crate::web::error::WebResult;
 use crate::web::layout::Layout;
 use crate::web::show::{self, Html};
@@ -73,13 +73,13 @@ pub async fn show(who: Staff) -> WebResult {
         last_seen: show::ago(sync.last_seen, now),
         staged: show::size(sync.staged_bytes),
     };
-    let problem = |event: recent::Event| Problem { at: show::time(event.at), level: event.level, text: event.text };
+    let problem = |event: Event| Problem { at: show::time(event.at), level: event.level, text: event.text };
     who.page(&ServerPage {
         l: who.admin_layout("Server", "server"),
         facts,
         databases: vec![("Main", main.into()), ("User", user.into())],
         syncs: running.into_iter().map(sync).collect(),
-        problems: recent::events().into_iter().map(problem).collect(),
+        problems: app.recent.events().into_iter().map(problem).collect(),
         audit: audit.into_iter().map(Entry::from).collect(),
     })
 }

@@ -69,10 +69,6 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
     let (overviews, session, generations) = tokio::try_join!(app.user.overviews(&ids), app.user.any_session(id), app.user.generations(id))?;
     let overview = overviews.get(&id).cloned().unwrap_or_default();
     let size = if overview.schema.is_empty() { 0 } else { app.user.schema_size(&overview.schema).await? };
-    let quota = |used: i64, quota: Option<i64>| match quota {
-        Some(quota) => format!("{} of {}", show::size(used), show::size(quota)),
-        None => show::size(used),
-    };
     let email = if account.email.is_empty() { "none".to_owned() } else { account.email.clone() };
     let facts = vec![
         ("E-mail", email.into()),
@@ -81,10 +77,10 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
         ("Notes", show::number(overview.counts.notes).into()),
         ("Cards", show::number(overview.counts.cards).into()),
         ("Reviews", show::number(overview.counts.revlog).into()),
-        ("Collection", quota(size, account.quota_collection_bytes).into()),
+        ("Collection", show::used(size, account.quota_collection_bytes).into()),
         (
             "Media",
-            format!("{}, {}", quota(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file")).into(),
+            format!("{}, {}", show::used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file")).into(),
         ),
         ("Last sync", show::time_or_never(overview.last_sync)),
     ];

@@ -143,7 +143,7 @@ impl<'a> Scan<'a> {
             let rows = self.tx.stream(&statement.text.replace("{c}", self.schema), statement.params).await?;
             let mut rows = pin!(rows.ready_chunks(ROWS_AT_ONCE));
             let (mut count, mut has_ended) = (0, false);
-            // All of a piece is read even if the page is full before: the connection is used again.
+            // All of a piece is read, even when the page fills up early, so that the connection can be reused.
             while let Some(rows) = rows.next().await {
                 let judge = || -> Result<()> {
                     for row in rows {

@@ -4,7 +4,7 @@
 use super::super::{Edit, EditError, Result};
 use super::{MergePackage, Merged};
 use crate::actions::quota::{Full, exceeds};
-use anki::media::usable_name;
+use anki::media::{name_with_hash, usable_name};
 use anki::text::{FIELD_SEPARATOR, rename_media, split_fields};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,9 +20,6 @@ pub struct PackedMedia {
     pub content_key: Option<String>,
     pub size: i64,
 }
-
-/// The longest name that clients give to a file.
-const LONGEST: usize = 120;
 
 pub(super) struct Media {
     /// By the name in the package.
@@ -42,7 +39,7 @@ struct File {
 impl Media {
     /// Looks at what the account has, which stays so until the transaction ends.
     pub(super) async fn load(package: &MergePackage, edit: &Edit) -> Result<Self> {
-        let renamed = package.media.iter().map(|file| with_hash(&file.name, &file.sha1));
+        let renamed = package.media.iter().map(|file| name_with_hash(&file.name, &file.sha1));
         let names: Vec<String> = package.media.iter().map(|file| file.name.clone()).chain(renamed).collect();
         let here = package.user.lock_media_in(&edit.locked.tx, edit.locked.state.account, &names).await?;
         let taken: HashMap<String, String> = here.into_iter().map(|file| (file.name, file.sha1)).collect();
@@ -53,7 +50,7 @@ impl Media {
                 None => (packed.name.clone(), false),
                 Some(sha1) if *sha1 == packed.sha1 || is_static => (packed.name.clone(), true),
                 Some(_) => {
-                    let name = with_hash(&packed.name, &packed.sha1);
+                    let name = name_with_hash(&packed.name, &packed.sha1);
                     let is_here = taken.get(&name) == Some(&packed.sha1);
                     (name, is_here)
                 }
@@ -128,19 +125,4 @@ pub fn is_static(name: &str) -> bool {
 /// The name under which clients store a file that is called so. None for one that would lead elsewhere.
 pub fn safe_name(name: &str) -> Option<String> {
     if name.contains(['/', '\\', '\0']) || matches!(name, "." | "..") { None } else { usable_name(name) }
-}
-
-/// Another name for a file whose name is taken.
-fn with_hash(name: &str, sha1: &str) -> String {
-    let new = anki::media::name_with_hash(name, sha1);
-    if new.len() <= LONGEST {
-        return new;
-    }
-    let (stem, extension) = name.split_at(name.rfind('.').unwrap_or(name.len()));
-    let room = LONGEST.saturating_sub(extension.len() + sha1.len() + 1);
-    let mut end = room.min(stem.len());
-    while !stem.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}-{sha1}{extension}", &stem[..end])
 }

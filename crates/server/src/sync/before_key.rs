@@ -32,7 +32,7 @@ const LOOK_EVERY: u64 = 16 << 20;
 const KEPT_FREE: u64 = 1 << 30;
 
 /// Where such payloads are kept.
-pub struct Strangers {
+pub struct BeforeKey {
     folder: PathBuf,
     all: Arc<Semaphore>,
     networks: Arc<Turns<String>>,
@@ -54,7 +54,7 @@ pub struct Place {
     _network: Turn<String>,
 }
 
-impl Strangers {
+impl BeforeKey {
     /// Keeps files in `folder`.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, all: Arc::new(Semaphore::new(AT_ONCE)), networks: Turns::new(FROM_ONE_ADDRESS), held: Arc::default() }
@@ -96,7 +96,7 @@ impl Strangers {
 
     async fn place(&self, address: Option<IpAddr>) -> SyncResult<Place> {
         let full = |_| SyncError::unavailable("too many large requests of unknown senders at the same time");
-        let network = self.networks.take(address.map(network::of).unwrap_or_default()).await.map_err(|error| full(error.into()))?;
+        let network = self.networks.take(address.map(network::network_of).unwrap_or_default()).await.map_err(|error| full(error.into()))?;
         match tokio::time::timeout(PATIENCE, self.all.clone().acquire_owned()).await {
             Ok(Ok(all)) => Ok(Place { bytes: 0, held: self.held.clone(), _all: all, _network: network }),
             _ => Err(full(SyncError::unavailable(""))),
@@ -149,36 +149,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn large_ones_are_few_and_small_ones_need_no_place() {
         let folder = tempfile::tempdir().unwrap();
-        let strangers = Arc::new(Strangers::new(folder.path().to_owned()));
+        let before_key = Arc::new(BeforeKey::new(folder.path().to_owned()));
         let keep = |bytes, ends, address: [u8; 4]| {
-            let strangers = strangers.clone();
-            tokio::spawn(async move { strangers.keep(sent(bytes, ends), 3 << 20, Some(address.into())).await })
+            let before_key = before_key.clone();
+            tokio::spawn(async move { before_key.keep(sent(bytes, ends), 3 << 20, Some(address.into())).await })
         };
         let slow: Vec<_> = (0..AT_ONCE).map(|n| keep(2 << 20, false, [10, 0, 0, u8::try_from(n / FROM_ONE_ADDRESS).unwrap()])).collect();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(strangers.held.load(Ordering::Relaxed) >= (AT_ONCE << 20) as u64);
+        assert!(before_key.held.load(Ordering::Relaxed) >= (AT_ONCE << 20) as u64);
         for address in [[10, 0, 0, 1], [10, 0, 1, 0]] {
             assert_eq!(keep(2 << 20, true, address).await.unwrap().err().unwrap().status, 503);
             assert!(matches!(keep(SMALL, true, address).await.unwrap().unwrap(), Packed::Small(kept) if kept.len() == SMALL));
         }
         slow.iter().for_each(tokio::task::JoinHandle::abort);
         let Ok(Packed::Large { spooled, place }) = keep(2 << 20, true, [10, 0, 0, 1]).await.unwrap() else { panic!("no file") };
-        assert_eq!((spooled.size, place.bytes, strangers.held.load(Ordering::Relaxed)), (2 << 20, 2 << 20, 2 << 20));
+        assert_eq!((spooled.size, place.bytes, before_key.held.load(Ordering::Relaxed)), (2 << 20, 2 << 20, 2 << 20));
         drop((spooled, place));
         assert_eq!(keep((3 << 20) + 1, true, [10, 0, 0, 1]).await.unwrap().err().unwrap().status, 413);
-        assert_eq!(strangers.held.load(Ordering::Relaxed), 0);
+        assert_eq!(before_key.held.load(Ordering::Relaxed), 0);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[tokio::test]
     async fn the_disk_is_not_theirs_to_fill() {
         let folder = tempfile::tempdir().unwrap();
-        let strangers = Strangers::new(folder.path().to_owned());
+        let before_key = BeforeKey::new(folder.path().to_owned());
         let (free, kept_free) = room(folder.path()).unwrap();
         assert!(free > kept_free, "the tests need a disk that is not full");
-        strangers.held.store(free + (1 << 40), Ordering::Relaxed);
-        assert_eq!(strangers.keep(sent(1 << 20, true), 3 << 20, None).await.err().unwrap().status, 503);
-        strangers.held.store(0, Ordering::Relaxed);
-        assert!(strangers.keep(sent(1 << 20, true), 3 << 20, None).await.is_ok());
+        before_key.held.store(free + (1 << 40), Ordering::Relaxed);
+        assert_eq!(before_key.keep(sent(1 << 20, true), 3 << 20, None).await.err().unwrap().status, 503);
+        before_key.held.store(0, Ordering::Relaxed);
+        assert!(before_key.keep(sent(1 << 20, true), 3 << 20, None).await.is_ok());
     }
 }
