@@ -89,6 +89,43 @@ def new_device(client_processes, server, account, tmp_path):
 
 
 @pytest.fixture
+def new_server():
+    """A server of the test's own, without accounts."""
+    server = make_server()
+    server.start()
+    yield server
+    server.stop()
+    server.remove()
+
+
+@pytest.fixture
+def start_client(tmp_path):
+    """start_client(server, version) -> a process of the test's own; clients of some age are told the address when they start."""
+    processes = []
+
+    def start(server, version=NEWEST):
+        processes.append(ClientProcess(version, server.base, tmp_path / f"{len(processes)}.log"))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
+@pytest.fixture
+def open_device(start_client, tmp_path):
+    """open_device(server, account, version) -> a device in a process of its own, which is logged in there."""
+
+    def open_device(server, account, version=NEWEST):
+        device = Device(start_client(server, version), tmp_path, server.base)
+        device.account = account
+        device.key = device.login(account)
+        return device
+
+    return open_device
+
+
+@pytest.fixture
 def wire(server, account):
     """The protocol by hand, already logged in."""
     return Wire(server.base, account)

@@ -83,7 +83,7 @@ class Server:
             time.sleep(0.05)
 
     def is_ready(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = self.connection()
         try:
             connection.request("GET", self.ready_path)
             return connection.getresponse().status == 200
@@ -91,6 +91,10 @@ class Server:
             return False
         finally:
             connection.close()
+
+    def connection(self):
+        """How the server is asked whether it is ready."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
 
     def stop(self, how=signal.SIGTERM, seconds=30):
         if self.process is None or self.process.poll() is not None:

@@ -43,17 +43,10 @@ class AcmeServer(Djankiserv):
         self.extra_environment["DJANKISERV_ACME_DIRECTORY"] = pebble.directory
         self.extra_environment["DJANKISERV_ACME_CA_FILE"] = str(pebble.authority.certificate)
 
-    def is_ready(self):
+    def connection(self):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
-        try:
-            connection.request("GET", self.ready_path)
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
 
     def connect(self):
         context = ssl.create_default_context(cafile=str(self.pebble.root))

@@ -9,7 +9,6 @@ import urllib.request
 
 import pytest
 
-from device import ClientProcess, Device
 from flows import download_first, settle, upload_first
 from paths import NEWEST
 from server import Djankiserv, FreshDatabase, free_port
@@ -37,22 +36,6 @@ def make(request):
     for server in made:
         server.stop()
         server.remove()
-
-
-@pytest.fixture
-def open_device(tmp_path):
-    processes = []
-
-    def open_device(server, account):
-        processes.append(ClientProcess(NEWEST, server.base, tmp_path / f"{len(processes)}.log"))
-        device = Device(processes[-1], tmp_path, server.base)
-        device.account = account
-        device.login(account)
-        return device
-
-    yield open_device
-    for process in processes:
-        process.stop()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -13,10 +13,9 @@ import sqlite3
 
 import pytest
 
-from device import ClientProcess, Device
 from flows import assert_all_same, download_first, settle, upload_first
 from paths import NEWEST
-from server import Account, Official, make_server
+from server import Account, Official
 from wire import Wire, Refused
 
 pytestmark = pytest.mark.ours("import is a command of djankiserv")
@@ -30,31 +29,6 @@ def official():
     yield server
     server.stop()
     server.remove()
-
-
-@pytest.fixture
-def new_server():
-    server = make_server()
-    server.start()
-    yield server
-    server.stop()
-    server.remove()
-
-
-@pytest.fixture
-def open_device(tmp_path):
-    """open_device(version, server, account) -> a device that is logged in there."""
-    processes = []
-
-    def open_device(version, server, account):
-        processes.append(ClientProcess(version, server.base, tmp_path / f"{len(processes)}.log"))
-        device = Device(processes[-1], tmp_path, server.base)
-        device.key = device.login(account)
-        return device
-
-    yield open_device
-    for process in processes:
-        process.stop()
 
 
 def sql(path, *statements):
@@ -126,7 +100,7 @@ def make_rust_folder(old, folder, keys):
 def test_devices_go_on(official, new_server, open_device, tmp_path, make_folder):
     ann = official.new_account()
     bob = official.new_account()
-    a, b = open_device(NEWEST, official, ann), open_device(NEWEST, official, ann)
+    a, b = open_device(official, ann), open_device(official, ann)
     a.generate(notes=200, reviews=1000, media=10)
     a.write_media("ünïcödé 日本🎌.mp3", "sound")
     a.write_media("gone.txt", "gone")
@@ -137,7 +111,7 @@ def test_devices_go_on(official, new_server, open_device, tmp_path, make_folder)
     b.sync_media()
     a.delete_media(["gone.txt"])
     a.sync_media()
-    other = open_device("2.1.56", official, bob)
+    other = open_device(official, bob, "2.1.56")
     other.add_notes(2)
     upload_first(other)
     official.stop()
@@ -180,7 +154,7 @@ def test_devices_go_on(official, new_server, open_device, tmp_path, make_folder)
             Wire(new_server.base, Account(user, password))
         with pytest.raises(Refused):
             Wire(new_server.base, Account(user, password + "x"))
-    fresh = open_device(NEWEST, new_server, Account(ann.user, passwords[ann.user]))
+    fresh = open_device(new_server, Account(ann.user, passwords[ann.user]))
     download_first(fresh)
     fresh.sync_media()
     assert fresh.media_files() == a.media_files() and fresh.counts() == a.counts()

@@ -9,11 +9,10 @@ import os
 
 import pytest
 
-from device import ClientProcess, Device
+from device import Device
 from flows import download_first, settle
 from old_server import OldDjankiserv
 from paths import NEWEST
-from server import make_server
 
 ADMINS = {name: os.environ[name] for name in ("DJANKISERV_TEST_POSTGRES", "DJANKISERV_TEST_MYSQL") if os.environ.get(name)}
 pytestmark = [
@@ -31,36 +30,13 @@ def old_server(request):
     server.remove()
 
 
-@pytest.fixture
-def new_server():
-    server = make_server()
-    server.start()
-    yield server
-    server.stop()
-    server.remove()
-
-
-@pytest.fixture
-def open_client(tmp_path):
-    """open_client(version, server) -> a process; clients of that age are told the address when they start."""
-    processes = []
-
-    def open_client(version, server):
-        processes.append(ClientProcess(version, server.base, tmp_path / f"{len(processes)}.log"))
-        return processes[-1]
-
-    yield open_client
-    for process in processes:
-        process.stop()
-
-
-def test_a_device_goes_on(old_server, new_server, open_client, tmp_path):
+def test_a_device_goes_on(old_server, new_server, start_client, tmp_path):
     ann = old_server.new_account("ann")
     old_server.new_account("boss", superuser=True)
     old_server.manage("from django.contrib.auth.models import User; User.objects.filter(username='boss').update(is_active=False)")
     old_server.new_account("nobody")
     old_server.start()
-    process = open_client(OLD, old_server)
+    process = start_client(old_server, OLD)
     device = Device(process, tmp_path, old_server.base)
     key = device.login(ann)
     # The original takes no emoji on MariaDB, and more makes it slow.
@@ -91,7 +67,7 @@ def test_a_device_goes_on(old_server, new_server, open_client, tmp_path):
     assert "disabled" in users["boss"], users
 
     # The same device with the same key, told nothing but the new address.
-    process = open_client(OLD, new_server)
+    process = start_client(new_server, OLD)
     device = Device.__new__(Device)
     device.id, device.process, device.version, device.base = "again", process, OLD, new_server.base
     device.path = str(tmp_path / "dev1" / "collection.anki2")
@@ -109,7 +85,7 @@ def test_a_device_goes_on(old_server, new_server, open_client, tmp_path):
     assert device.counts()["notes"] == before["notes"] + 1
 
     # The password is the old one, and another device gets everything.
-    newest = open_client(NEWEST, new_server)
+    newest = start_client(new_server, NEWEST)
     fresh = Device(newest, tmp_path, new_server.base)
     fresh.login(ann)
     download_first(fresh)

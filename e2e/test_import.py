@@ -10,7 +10,7 @@ from compare import assert_same
 from device import ClientProcess, Device
 from flows import assert_all_same, download_first, settle, upload_first
 from paths import NEWEST, VERSIONS, age
-from server import Account, Official, cheap_hash, make_server
+from server import Account, Official, cheap_hash
 from wire import Wire
 
 pytestmark = pytest.mark.ours("import is a command of djankiserv")
@@ -123,16 +123,6 @@ def test_hostile_names_and_content_are_left_out(new_device, server, account, tmp
     download_first(fresh)
     fresh.sync_media()
     assert list(fresh.media_files()) == ["good.txt"]
-
-
-@pytest.fixture
-def new_server():
-    """A server without accounts."""
-    server = make_server()
-    server.start()
-    yield server
-    server.stop()
-    server.remove()
 
 
 def test_taking_over_the_official_server(new_server, tmp_path):

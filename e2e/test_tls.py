@@ -64,15 +64,8 @@ class TlsServer(Djankiserv):
             setattr(context, name, value)
         return context
 
-    def is_ready(self):
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=self.context())
-        try:
-            connection.request("GET", self.ready_path)
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+    def connection(self):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=self.context())
 
     def connect(self, **versions):
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
