@@ -25,8 +25,8 @@ use store::collection::Collection;
 use store::collection::search::{Order, Target, Wanted as WantedPage};
 use store::engine::Tx;
 use store::main_db::Account;
+use store::user_db::Current;
 use store::user_db::media::MediaFile;
-use store::user_db::{Current, GenerationState};
 use tokio::sync::mpsc;
 
 /// Which notes to put into a package.
@@ -74,7 +74,7 @@ pub async fn prepare(
         collection_file::end_snapshot(tx).await;
         return Err(ExportError::Nothing);
     };
-    if current.state == GenerationState::Importing {
+    if !current.has_all_rows() {
         tx.rollback().await?;
         return Err(ExportError::Importing);
     }
