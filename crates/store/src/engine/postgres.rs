@@ -200,7 +200,7 @@ impl Connection {
                    CAST(current_setting('server_version_num') AS INTEGER) / 10000";
         let row = self.client.query_one(sql, &[]).await.map_err(error)?;
         let read = || Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-        let (encoding, version, major): (String, String, i32) = read().map_err(|e| error(e))?;
+        let (encoding, version, major): (String, String, i32) = read().map_err(error)?;
         if major < OLDEST {
             return Err(StoreError::Unsuitable(format!("the server is PostgreSQL {version}; {OLDEST} or later is needed")));
         }
