@@ -80,7 +80,8 @@ pub async fn show(who: Staff, Path(id): Path<i64>) -> WebResult {
         ("Collection", show::used(size, account.quota_collection_bytes).into()),
         (
             "Media",
-            format!("{}, {}", show::used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file")).into(),
+            format!("{}, {}", show::used(overview.media_bytes, account.quota_media_bytes), show::count(overview.media_files, "file"))
+                .into(),
         ),
         ("Last sync", show::time_or_never(overview.last_sync)),
     ];

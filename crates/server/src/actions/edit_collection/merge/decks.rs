@@ -55,7 +55,7 @@ pub(super) async fn merge(
             name = merging.placed(&name);
         }
         let mut new = schema11::deck(json)?;
-        new.keep_extra_of(&deck)?;
+        new.keep_extra_of(deck)?;
         ids.insert(deck.id, index.add(new, &name, edit)?);
     }
     report.decks_added = (index.all().count() - before) as u64;
