@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use store::user_db::CollectionState;
 use store::user_db::sessions::Session;
 
-/// Less than the 30 seconds after which a client gives up.
-const IMPORT_PATIENCE: Duration = Duration::from_secs(20);
+/// All waits of a request together: less than the 30 seconds after which a client gives up.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// What the rest of a request may need of that after an import was waited for.
+const AFTER_IMPORT: Duration = Duration::from_secs(5);
 
 /// An authenticated request.
 pub struct Context {
@@ -25,6 +27,8 @@ pub struct Context {
     pub session_key: String,
     pub version: SyncVersion,
     pub client: ClientVersion,
+    /// Nothing is waited for any longer from then on.
+    answer_by: Instant,
     /// The most that the account's collection and media may take, in bytes.
     pub quota_collection: Option<i64>,
     pub quota_media: Option<i64>,
@@ -60,7 +64,18 @@ impl Context {
             session_key: envelope.session_key.clone(),
             version: envelope.version,
             client: envelope.client.clone(),
+            answer_by: Instant::now() + PATIENCE,
         })
+    }
+
+    /// A long body has come: the client waits from now on.
+    pub fn body_has_come(&mut self) {
+        self.answer_by = Instant::now() + PATIENCE;
+    }
+
+    /// How long may still be waited for something.
+    pub fn patience(&self) -> Duration {
+        self.answer_by.saturating_duration_since(Instant::now())
     }
 
     /// Milliseconds since the epoch.
@@ -97,13 +112,12 @@ impl Context {
     /// # Errors
     /// 503 when loading takes longer than a client waits.
     pub async fn wait_until_replaceable(&self) -> SyncResult<bool> {
-        let until = Instant::now() + IMPORT_PATIENCE;
         loop {
             let state = self.app.user.state(self.account).await?;
             if !state.as_ref().is_some_and(CollectionState::is_import_running) {
                 return Ok(state.is_some_and(|state| state.is_stuck));
             }
-            if Instant::now() >= until {
+            if self.patience() <= AFTER_IMPORT {
                 return Err(SyncError::unavailable("the last upload is large and still being loaded"));
             }
             tokio::time::sleep(Duration::from_millis(500)).await;

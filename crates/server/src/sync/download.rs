@@ -13,14 +13,12 @@ use anki::wire::version::SyncVersion;
 use axum::body::Body;
 use axum::http::Response;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use store::collection::Collection;
 use store::user_db::GenerationState;
 use tempfile::NamedTempFile;
 use tokio_util::io::ReaderStream;
 
-/// A client gives up after 30 seconds without an answer. Making the file goes on, so that its next attempt finds it.
-const PATIENCE: Duration = Duration::from_secs(25);
 /// Bytes sent at a time.
 const PIECE: usize = 128 << 10;
 
@@ -53,7 +51,8 @@ pub async fn download(cx: &Context) -> SyncResult<Response<Body>> {
         let account = cx.account;
         app.clone().downloads.get_or_make(key, move |target| make(app, account, key, target))
     };
-    match tokio::time::timeout(PATIENCE, made).await {
+    // Making the file goes on, so that the next attempt finds it.
+    match tokio::time::timeout(cx.patience(), made).await {
         Ok(Ok(made)) => send(cx, &made).await,
         Ok(Err(reason)) => Err(SyncError::unavailable(format!("making the file failed: {reason}"))),
         Err(_) => Err(SyncError::unavailable(

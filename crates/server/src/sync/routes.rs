@@ -103,11 +103,11 @@ async fn collection_step(app: Arc<App>, name: &str, peer: Peer, request: Request
     let limit = method.limit(&app);
     // The key is looked up before the body is read, where the body is not needed to find it.
     incoming.find_key(limit, &app.before_key, peer.0).await?;
-    let cx = Context::identify(&app, &incoming.envelope, peer).await?;
+    let mut cx = Context::identify(&app, &incoming.envelope, peer).await?;
     who.account.clone_from(&cx.username);
     let _turn = app.turns.take(cx.account).await?;
     let answer = match method {
-        Method::Upload => return upload::upload(&cx, incoming).await,
+        Method::Upload => return upload::upload(&mut cx, incoming).await,
         Method::Download => {
             incoming.payload(limit).await?;
             return download::download(&cx).await;

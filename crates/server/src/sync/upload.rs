@@ -12,17 +12,15 @@ use anki::file::{CollectionFile, FileError, Limits};
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use store::StoreError;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-/// How long to wait for other uploads and downloads to end, before answering "try later".
-const PATIENCE: Duration = Duration::from_secs(20);
-
-pub async fn upload(cx: &Context, mut incoming: Incoming) -> SyncResult<Response<Body>> {
+pub async fn upload(cx: &mut Context, mut incoming: Incoming) -> SyncResult<Response<Body>> {
     let version = cx.version;
     let spooled = incoming.payload_file(cx.app.config.limits.max_upload, &cx.app.temporary).await;
+    cx.body_has_come();
     let outcome = match spooled {
         Ok(spooled) => replace(cx, spooled).await,
         Err(e) if e.status == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::Tell(e.reason)),
@@ -43,7 +41,7 @@ async fn replace(cx: &Context, spooled: Spooled) -> Result<(), Refusal> {
     let received = Instant::now();
     let app = &cx.app;
     cx.wait_until_replaceable().await?;
-    let permit = tokio::time::timeout(PATIENCE, app.transfers.clone().acquire_owned()).await;
+    let permit = tokio::time::timeout(cx.patience(), app.transfers.clone().acquire_owned()).await;
     let Ok(Ok(permit)) = permit else {
         return Err(SyncError::unavailable("too many uploads and downloads at the same time").into());
     };
