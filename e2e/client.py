@@ -32,6 +32,7 @@ import client_edit  # noqa: E402
 import client_package  # noqa: E402
 import client_study  # noqa: E402
 import make_collection  # noqa: E402
+import make_studied  # noqa: E402
 
 VERSION = anki.buildinfo.version
 try:  # old libraries do not name a language by themselves
@@ -209,6 +210,7 @@ for module in (client_edit, client_package, client_study, client_dump):
         if callable(function) and not name.startswith("_") and function.__module__ == module.__name__:
             setattr(Device, name, function)
 Device.generate = make_collection.generate
+Device.make_studied = make_studied.make_studied
 for function in (client_acts.act, client_acts.adopt, client_acts.study_with_v3):
     setattr(Device, function.__name__, function)
 

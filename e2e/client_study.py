@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Verbs of client.py that study cards or change their state."""
 
+import contextlib
 import time
 
 
@@ -90,3 +91,42 @@ def empty_filtered_deck(self, did):
 def rebuild_filtered_deck(self, did):
     self.col.sched.rebuild_filtered_deck(did)
     self.save()
+
+
+def answer_card(self, cid, rating, milliseconds, balanced=False):
+    """Answers any card as the reviewer does, and says what is on the buttons. Where `balanced`, days are chosen as for one that comes up
+    in the queue."""
+    backend = self.col._backend
+    # What was buried on an earlier day comes back when somebody looks at the decks.
+    self.col.sched.deck_due_tree()
+    forget_queue = "update cards set id = id where id = 0"
+    self.col.db.execute(forget_queue)
+    if balanced:
+        with contextlib.suppress(Exception):
+            # The first card may be one that cannot be studied; the queue is there then too.
+            self.col.sched.get_queued_cards(fetch_limit=1)
+    states = backend.get_scheduling_states(cid)
+    labels = list(backend.describe_next_states(states))
+    # Only the card on top of a queue can be answered.
+    self.col.db.execute(forget_queue)
+    from anki.scheduler.v3 import CardAnswer
+
+    names = ["again", "hard", "good", "easy"]
+    self.col.sched.answer_card(
+        CardAnswer(
+            card_id=cid,
+            current_state=states.current,
+            new_state=getattr(states, names[rating - 1]),
+            rating=rating - 1,
+            answered_at_millis=time.time_ns() // 1_000_000,
+            milliseconds_taken=milliseconds,
+        )
+    )
+    return labels
+
+
+def deck_objects(self):
+    """After a look at the decks, by which a day begins."""
+    self.col.sched.deck_due_tree()
+    self.col._clear_caches()
+    return self.col.decks.all()

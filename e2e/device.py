@@ -130,7 +130,7 @@ def _positional():
     import ast
 
     names = {}
-    modules = ("client", "client_edit", "client_package", "client_study", "client_dump", "client_acts", "make_collection")
+    modules = ("client", "client_edit", "client_package", "client_study", "client_dump", "client_acts", "make_collection", "make_studied")
     for module in (f"{name}.py" for name in modules):
         for node in ast.walk(ast.parse((HERE / module).read_text())):
             if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "self":

@@ -10,6 +10,7 @@ pub mod merge;
 pub mod model;
 pub mod names;
 pub mod package;
+pub mod scheduling;
 pub mod schema11;
 pub mod search;
 pub mod text;

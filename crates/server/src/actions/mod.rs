@@ -26,6 +26,7 @@ pub mod password_rules;
 pub mod quota;
 pub mod search;
 pub mod statistics;
+pub mod study;
 pub mod unnamed_media;
 pub mod username;
 pub mod web_sessions;

@@ -114,6 +114,13 @@ impl Collection<'_> {
         rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
     }
 
+    /// How many cards of these decks have which due, from one to before another.
+    pub async fn dues_of_decks(&self, decks: &[i64], from: i64, until: i64) -> Result<Vec<(i64, i64)>> {
+        let sql = "SELECT due, COUNT(*) FROM {c}.cards WHERE due >= ? AND due < ? AND did IN ?? GROUP BY due";
+        let rows = self.query(sql, params![from, until, decks]).await?;
+        rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+    }
+
     /// How many notes of each notetype there are.
     pub async fn notes_by_notetype(&self) -> Result<Vec<(i64, i64)>> {
         let rows = self.query("SELECT mid, COUNT(*) FROM {c}.notes GROUP BY mid", vec![]).await?;

@@ -6,6 +6,7 @@
 //! the time of now instead.
 
 pub mod adopt;
+pub mod answers;
 pub mod cards;
 pub mod config;
 pub mod decks;

@@ -4,7 +4,9 @@ use super::args::Args;
 use super::context::Context;
 use super::envelope::{self, Asked};
 use super::failed::{NO_KEY, Result, UNSUPPORTED, said};
-use super::{cards, decks, gui, media, misc, model_edits, models, new_notes, note_edits, notes, packages, presets, reviews, scheduling};
+use super::{
+    cards, decks, gui, media, misc, model_edits, models, new_notes, note_edits, notes, packages, presets, reviews, scheduling, study,
+};
 use crate::actions::api_tokens::Scope;
 use serde_json::Value;
 
@@ -62,7 +64,7 @@ actions! {
     addNote (note) () write new_notes::add;
     addNotes (notes) () write new_notes::add_all;
     addTags (notes tags) (add) write note_edits::add_tags;
-    answerCards (answers) () write gui::needs_scheduler;
+    answerCards (answers) () write study::answer;
     apiReflect () (scopes actions) any misc::reflect;
     areDue (cards) () read reviews::are_due;
     areSuspended (cards) () read cards::are_suspended;

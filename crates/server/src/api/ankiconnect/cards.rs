@@ -6,6 +6,7 @@ use super::decks::DeckNames;
 use super::failed::{Result, said};
 use super::note_fields;
 use super::notes::{shown_fields, tag_list};
+use super::study;
 use anki::cards::render::{Rendering, render};
 use anki::model::{Card, Note};
 use serde_json::{Value, json};
@@ -44,6 +45,7 @@ pub async fn info(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     let notes: HashMap<i64, Note> = stored.notes_by_id(&note_ids).await?.into_iter().map(|note| (note.id, note)).collect();
     let notetypes = note_fields::by_id(stored, notes.values().map(|note| note.notetype_id)).await?;
     let decks = DeckNames::load(stored).await?;
+    let labels = study::labels(cx, &current, &ids).await?;
     let one = |id: &i64| {
         let Some(card) = cards.get(id) else { return json!({}) };
         let Some(note) = notes.get(&card.note_id) else { return json!({}) };
@@ -78,8 +80,7 @@ pub async fn info(cx: &Context<'_>, args: &Args<'_>) -> Result<Value> {
             "lapses": card.lapses,
             "left": card.left,
             "mod": card.mtime,
-            // What a scheduler would say, which only devices have.
-            "nextReviews": [],
+            "nextReviews": labels.get(id).map(<[String; 4]>::as_slice).unwrap_or_default(),
             "flags": card.flags,
         })
     };

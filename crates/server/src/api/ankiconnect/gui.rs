@@ -1,4 +1,4 @@
-//! Actions of Anki's windows, its files and its scheduler. Where the add-on has an answer for when a window is not open, it is ours too.
+//! Actions of Anki's windows and its files. Where the add-on has an answer for when a window is not open, it is ours too.
 
 use super::args::Args;
 use super::context::Context;
@@ -11,10 +11,6 @@ pub async fn needs_desktop(_: &Context<'_>, args: &Args<'_>) -> Result<Value> {
 
 pub async fn needs_files(_: &Context<'_>, args: &Args<'_>) -> Result<Value> {
     Err(said(format!("{} needs files of the computer that Anki runs on; this is a server", args.spec.name)))
-}
-
-pub async fn needs_scheduler(_: &Context<'_>, args: &Args<'_>) -> Result<Value> {
-    Err(said(format!("{} needs Anki's scheduler, which only devices have; study there", args.spec.name)))
 }
 
 pub async fn no(_: &Context<'_>, _: &Args<'_>) -> Result<Value> {

@@ -27,5 +27,6 @@ mod presets;
 mod reviews;
 mod routes;
 mod scheduling;
+mod study;
 
 pub use routes::routes;

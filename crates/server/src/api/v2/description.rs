@@ -22,8 +22,16 @@ const WITH_BODY: [(&str, &str); 5] = [
 const KNOWN: [(&str, &str); 3] =
     [("204", "Done"), ("409", "Something is in the way, such as a name that is taken"), ("412", "It was changed since it was seen")];
 
-/// Creations that know `Idempotency-Key`.
-const ONCE: [&str; 5] = ["/api/v2/notes", "/api/v2/notes/batch", "/api/v2/decks", "/api/v2/presets", "/api/v2/notetypes"];
+/// What knows `Idempotency-Key`: what would be done twice if it were sent twice.
+const ONCE: [&str; 7] = [
+    "/api/v2/notes",
+    "/api/v2/notes/batch",
+    "/api/v2/decks",
+    "/api/v2/presets",
+    "/api/v2/notetypes",
+    "/api/v2/cards/answer",
+    "/api/v2/cards/{id}/answer",
+];
 
 /// How the names of lists begin.
 const PAGE: &str = "Page_";

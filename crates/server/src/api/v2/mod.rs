@@ -19,6 +19,7 @@ mod reference;
 pub mod request;
 pub mod search;
 pub mod statistics;
+pub mod study;
 pub mod tags;
 pub mod tokens;
 pub mod users;
@@ -69,6 +70,9 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(cards::get))
         .routes(routes!(cards::change))
         .routes(routes!(cards::delete))
+        .routes(routes!(study::answer_many))
+        .routes(routes!(study::answer))
+        .routes(routes!(study::next))
         .routes(routes!(decks::list, decks::create))
         .routes(routes!(decks::get, decks::update, decks::delete))
         .routes(routes!(presets::list, presets::create))

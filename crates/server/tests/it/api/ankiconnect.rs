@@ -372,7 +372,19 @@ async fn notes_tags_and_cards_are_changed() {
     assert_eq!(days, json!([["2026-09-21", 1]]));
     assert_eq!(tool.done("forgetCards", json!({"cards": cards()})).await, Value::Null);
     assert_eq!(tool.done("cardsInfo", json!({"cards": cards()})).await[0]["type"], 0);
-    assert!(tool.error("answerCards", json!({"answers": [{"cardId": card, "ease": 3}]})).await.contains("scheduler"));
+    let labels = tool.done("cardsInfo", json!({"cards": cards()})).await[0]["nextReviews"].clone();
+    assert_eq!(
+        labels.as_array().unwrap()[..3],
+        [json!("<\u{2068}1\u{2069}m"), json!("<\u{2068}6\u{2069}m"), json!("<\u{2068}10\u{2069}m")]
+    );
+    // Three to five days, by chance.
+    assert!(labels[3].as_str().unwrap().ends_with("\u{2069}d"), "{labels}");
+    let answers = json!({"answers": [{"cardId": card, "ease": 3}, {"cardId": 7, "ease": 1}, {"cardId": card.to_string(), "ease": 4}]});
+    assert_eq!(tool.done("answerCards", answers).await, json!([true, false, true]));
+    let info = tool.done("cardsInfo", json!({"cards": cards()})).await;
+    assert_eq!((&info[0]["type"], &info[0]["reps"]), (&json!(2), &json!(2)));
+    assert!(tool.error("answerCards", json!({"answers": [{"cardId": card, "ease": 5}]})).await.contains("`ease` is 1 for again"));
+    assert!(tool.error("answerCards", json!({"answers": [{"ease": 3}]})).await.contains("cardId"));
 
     assert!(tool.error("deleteDecks", json!({"decks": ["New"]})).await.starts_with("Since Anki 2.1.28"));
     tool.done("deleteDecks", json!({"decks": ["new", "Nope"], "cardsToo": true})).await;

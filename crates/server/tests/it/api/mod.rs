@@ -6,6 +6,7 @@ mod dapi;
 mod logins;
 mod own_logins;
 mod searches;
+mod study;
 mod v2;
 
 use crate::support::{PASSWORD, TestServer};

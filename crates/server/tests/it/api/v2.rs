@@ -8,7 +8,7 @@ use djankiserv::actions::api_tokens::Scope;
 use djankiserv::actions::username::Username;
 use serde_json::{Value, json};
 
-async fn with(server: &TestServer, method: &str, path: &str, auth: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub async fn with(server: &TestServer, method: &str, path: &str, auth: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut request = Request::builder().method(method).uri(path).header("authorization", auth);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -17,7 +17,7 @@ async fn with(server: &TestServer, method: &str, path: &str, auth: &str, headers
 }
 
 #[track_caller]
-fn problem(answer: &Answer, status: u16, code: &str, field: &str) {
+pub fn problem(answer: &Answer, status: u16, code: &str, field: &str) {
     let body = answer.json();
     assert_eq!((answer.status, answer.header("content-type")), (status, "application/problem+json"), "{body}");
     assert_eq!((body["code"].as_str(), body["field"].as_str().unwrap_or_default()), (Some(code), field), "{body}");
