@@ -9,6 +9,7 @@
 //! an object's JSON in another way than [`crate::schema11::restamp`] says what becomes of it by [`Edited`]; a sync drops it. [`versions`] tells which clients may be given schema 18.
 
 mod blobs;
+mod bulk;
 mod carry;
 mod cells;
 mod connection;
@@ -17,6 +18,7 @@ mod extra;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod inspect;
+mod large;
 mod limits;
 mod objects;
 mod open;

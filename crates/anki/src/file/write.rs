@@ -1,9 +1,19 @@
-use std::{collections::HashSet, fs::OpenOptions, path::Path};
+use std::{
+    collections::HashSet,
+    fs::OpenOptions,
+    io, mem,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::Value;
 
-use super::{FileError, Schema, blobs, objects::object_error, tables};
+use super::{
+    FileError, Schema, blobs,
+    large::{LargeTables, Roots},
+    objects::object_error,
+    tables,
+};
 use crate::{
     model::{Card, ConfigEntry, Deck, Grave, Note, Notetype, Preset, Review, Stamps, Tag},
     names::{self, unique},
@@ -12,14 +22,16 @@ use crate::{
 
 /// Makes a collection file that every client of its schema accepts.
 ///
-/// Objects and rows may come in any order, those of one table in several calls; ascending ids are quickest. Clients expect deck
-/// 1, preset 1 and a notetype in a collection, see [`crate::schema11::stock`].
+/// First come the objects, in any order and number of calls. Then come notes, cards and reviews, those of one table in the order of their
+/// ids: SQLite makes the file and writes what is small, the pages of the large tables are written by [`super::bulk`]. Clients expect deck 1,
+/// preset 1 and a notetype in a collection, see [`crate::schema11::stock`].
 ///
 /// Numbers of cards and reviews that clients cannot read are brought into the ranges of their types: an ease beyond 65535
 /// becomes 65535. One number out of range would make a client refuse to work with the collection.
 #[derive(Debug)]
 pub struct FileWriter {
-    sqlite: Connection,
+    path: PathBuf,
+    part: Part,
     schema: Schema,
     stamps: Stamps,
     /// The JSON columns of `col` in schema 11.
@@ -27,6 +39,15 @@ pub struct FileWriter {
     /// Folded names of decks and of notetypes, which schema 18 holds unique.
     deck_names: HashSet<String>,
     notetype_names: HashSet<String>,
+}
+
+/// What is being written. SQLite has the file open only in the first part.
+#[derive(Debug)]
+enum Part {
+    Objects(Connection),
+    Rows(Box<LargeTables>),
+    /// After a failure between the two.
+    Broken,
 }
 
 /// Objects under construction, without their closing brackets.
@@ -46,12 +67,20 @@ impl FileWriter {
     /// When there is a file already, or the folder cannot be written to.
     pub fn create(path: &Path, schema: Schema, stamps: &Stamps) -> Result<Self, FileError> {
         OpenOptions::new().write(true).create_new(true).open(path)?;
-        let sqlite = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .map_err(FileError::Write)?;
-        begin(&sqlite, schema).map_err(FileError::Write)?;
+        let sqlite = connect(path).map_err(FileError::Write)?;
+        tables::tables(schema).into_iter().try_for_each(|statements| sqlite.execute_batch(statements)).map_err(FileError::Write)?;
         let open = || "{".to_owned();
         let columns = Columns { conf: open(), models: open(), decks: open(), dconf: open(), tags: open() };
-        Ok(Self { sqlite, schema, stamps: *stamps, columns, deck_names: HashSet::new(), notetype_names: HashSet::new() })
+        let part = Part::Objects(sqlite);
+        Ok(Self {
+            path: path.to_owned(),
+            part,
+            schema,
+            stamps: *stamps,
+            columns,
+            deck_names: HashSet::new(),
+            notetype_names: HashSet::new(),
+        })
     }
 
     /// Adds notetypes.
@@ -180,84 +209,59 @@ impl FileWriter {
     /// Adds a note. Sort text and checksum are taken from it.
     ///
     /// # Errors
-    /// On a failure to write, also of an id that is there already.
+    /// On a failure to write, and for an id that is not above those of all notes before.
     pub fn add_note(&mut self, note: &Note) -> Result<(), FileError> {
-        // The column of the sort text has the affinity of integers, so that SQLite stores numbers as numbers.
-        self.insert(
-            "INSERT INTO notes (id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                note.id,
-                note.guid,
-                note.notetype_id,
-                note.mtime,
-                note.usn,
-                note.tags,
-                note.fields,
-                note.sort_field,
-                note.checksum,
-                note.flags,
-                note.data
-            ],
-        )
+        self.rows()?.add_note(note)
     }
 
     /// Adds a card, its numbers brought into the ranges that clients read.
     ///
     /// # Errors
-    /// On a failure to write, also of an id that is there already.
+    /// On a failure to write, and for an id that is not above those of all cards before.
     pub fn add_card(&mut self, card: &Card) -> Result<(), FileError> {
-        self.insert(
-            "INSERT INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses, left, odue, odid, flags, data) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                card.id,
-                card.note_id,
-                card.deck_id,
-                card.ord.clamp(0, U16),
-                card.mtime,
-                card.usn,
-                card.kind.clamp(0, 3),
-                card.queue.clamp(-3, 4),
-                int32(card.due),
-                card.interval.clamp(0, U32),
-                card.factor.clamp(0, U16),
-                card.reps.clamp(0, U32),
-                card.lapses.clamp(0, U32),
-                card.left.clamp(0, U32),
-                int32(card.original_due),
-                card.original_deck_id,
-                card.flags.clamp(0, U8),
-                card.data
-            ],
-        )
+        let readable = Card {
+            ord: card.ord.clamp(0, U16),
+            kind: card.kind.clamp(0, 3),
+            queue: card.queue.clamp(-3, 4),
+            due: int32(card.due),
+            interval: card.interval.clamp(0, U32),
+            factor: card.factor.clamp(0, U16),
+            reps: card.reps.clamp(0, U32),
+            lapses: card.lapses.clamp(0, U32),
+            left: card.left.clamp(0, U32),
+            original_due: int32(card.original_due),
+            flags: card.flags.clamp(0, U8),
+            data: String::new(),
+            ..*card
+        };
+        self.rows()?.add_card(&readable, &card.data)
     }
 
     /// Adds a review, its numbers brought into the ranges that clients read.
     ///
     /// # Errors
-    /// On a failure to write, also of an id that is there already.
+    /// On a failure to write, and for an id that is not above those of all reviews before.
     pub fn add_review(&mut self, review: &Review) -> Result<(), FileError> {
-        self.insert(
-            "INSERT INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                review.id,
-                review.card_id,
-                review.usn,
-                review.ease.clamp(0, U8),
-                int32(review.interval),
-                int32(review.last_interval),
-                review.factor.clamp(0, U32),
-                review.time.clamp(0, U32),
-                if (0..=LAST_REVIEW_KIND).contains(&review.kind) { review.kind } else { 0 }
-            ],
-        )
+        self.rows()?.add_review(&Review {
+            ease: review.ease.clamp(0, U8),
+            interval: int32(review.interval),
+            last_interval: int32(review.last_interval),
+            factor: review.factor.clamp(0, U32),
+            time: review.time.clamp(0, U32),
+            kind: if (0..=LAST_REVIEW_KIND).contains(&review.kind) { review.kind } else { 0 },
+            ..*review
+        })
     }
 
-    /// Writes the `col` row, builds the indexes and closes the file.
+    /// Writes indexes and the `col` row, and closes the file.
     ///
     /// # Errors
     /// On a failure to write. The file is of no use then.
-    pub fn finish(self) -> Result<(), FileError> {
+    pub fn finish(mut self) -> Result<(), FileError> {
+        self.rows()?;
+        if let Part::Rows(rows) = self.part {
+            rows.finish()?;
+        }
         let (version, columns) = match self.schema {
             Schema::V11 => {
                 let Columns { conf, models, decks, dconf, tags } = self.columns;
@@ -267,18 +271,18 @@ impl FileWriter {
         };
         let [conf, models, decks, dconf, tags] = columns;
         let Stamps { created, modified, schema_modified, usn, last_sync } = self.stamps;
+        let sqlite = connect(&self.path).map_err(FileError::Write)?;
         let finish = || {
-            self.sqlite.execute(
+            sqlite.execute(
                 "INSERT INTO col (id, crt, mod, scm, ver, dty, usn, ls, conf, models, decks, dconf, tags) \
                  VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)",
                 params![created, modified, schema_modified, version, usn, last_sync, conf, models, decks, dconf, tags],
             )?;
-            tables::indexes(self.schema).into_iter().try_for_each(|statements| self.sqlite.execute_batch(statements))?;
             // Clients analyse a file before they upload it. A sample serves the query planner as well as all rows.
-            self.sqlite.execute_batch("PRAGMA analysis_limit = 1000; ANALYZE; COMMIT;")
+            sqlite.execute_batch("PRAGMA analysis_limit = 1000; ANALYZE; COMMIT;")
         };
         finish().map_err(FileError::Write)?;
-        self.sqlite.close().map_err(|(_, error)| FileError::Write(error))
+        sqlite.close().map_err(|(_, error)| FileError::Write(error))
     }
 
     /// Finishes a file of schema 11 with the columns `conf`, `models`, `decks`, `dconf` and `tags` as they are, instead of what was put.
@@ -288,7 +292,7 @@ impl FileWriter {
     /// As [`FileWriter::finish`], and for another schema.
     pub fn finish_with_columns(mut self, json: [String; 5]) -> Result<(), FileError> {
         if self.schema != Schema::V11 {
-            return Err(FileError::Io(std::io::Error::other("only schema 11 has these columns")));
+            return Err(FileError::Io(io::Error::other("only schema 11 has these columns")));
         }
         // The closing bracket is added again.
         let [conf, models, decks, dconf, tags] = json.map(|text| text.trim_end().strip_suffix('}').unwrap_or(&text).to_owned());
@@ -297,8 +301,31 @@ impl FileWriter {
     }
 
     fn insert(&self, statement: &str, values: impl rusqlite::Params) -> Result<(), FileError> {
-        let mut statement = self.sqlite.prepare_cached(statement).map_err(FileError::Write)?;
+        let Part::Objects(sqlite) = &self.part else {
+            return Err(FileError::Io(io::Error::other("objects have to be put before rows are added")));
+        };
+        let mut statement = sqlite.prepare_cached(statement).map_err(FileError::Write)?;
         statement.execute(values).map(drop).map_err(FileError::Write)
+    }
+
+    /// The large tables; the first call ends the part of the objects.
+    fn rows(&mut self) -> Result<&mut LargeTables, FileError> {
+        if let Part::Objects(_) = self.part
+            && let Part::Objects(sqlite) = mem::replace(&mut self.part, Part::Broken)
+        {
+            let close = || {
+                tables::indexes(self.schema).into_iter().try_for_each(|statements| sqlite.execute_batch(statements))?;
+                sqlite.execute_batch("COMMIT")?;
+                Roots::of(&sqlite)
+            };
+            let roots = close().map_err(FileError::Write)?;
+            sqlite.close().map_err(|(_, error)| FileError::Write(error))?;
+            self.part = Part::Rows(Box::new(LargeTables::begin(&self.path, &roots)?));
+        }
+        match &mut self.part {
+            Part::Rows(rows) => Ok(rows),
+            _ => Err(FileError::Io(io::Error::other("the file could not be written before"))),
+        }
     }
 }
 
@@ -311,16 +338,17 @@ fn int32(number: i64) -> i64 {
     number.clamp(i32::MIN.into(), i32::MAX.into())
 }
 
-/// Begins the one transaction in which everything is written. A crash leaves a file of no use, so there is no need to sync or
-/// to keep a journal; the header still says that the file has an ordinary one.
-fn begin(sqlite: &Connection, schema: Schema) -> rusqlite::Result<()> {
+/// Opens the file and begins the one transaction of this part. A crash leaves a file of no use, so there is no need to sync or to keep a
+/// journal; the header still says that the file has an ordinary one.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let sqlite = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     sqlite.create_collation("unicase", names::compare)?;
     sqlite.set_prepared_statement_cache_capacity(32);
     sqlite.execute_batch(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; \
-         PRAGMA cache_size = -16384; PRAGMA threads = 2; BEGIN EXCLUSIVE;",
+         PRAGMA cache_size = -16384; BEGIN EXCLUSIVE;",
     )?;
-    tables::tables(schema).into_iter().try_for_each(|statements| sqlite.execute_batch(statements))
+    Ok(sqlite)
 }
 
 /// Adds a key to an object under construction.
