@@ -2,6 +2,7 @@
 
 use super::context::{Context, Running};
 use super::error::{SyncError, SyncResult};
+use super::row_ids::RowIds;
 use super::shapes::Shapes;
 use super::{graves, quota, staging};
 use anki::merge::{self, Stamp};
@@ -9,7 +10,7 @@ use anki::wire::NULL;
 use anki::wire::chunk::{Chunk, ChunkWriter};
 use std::collections::HashSet;
 use store::collection::Collection;
-use store::user_db::staging::PieceKind;
+use store::user_db::staging::{Piece, PieceKind};
 
 /// An answer becomes about this large, in bytes. Clients take chunks of any size, and round trips are what a user waits for.
 const ANSWER: usize = 2 << 20;
@@ -133,7 +134,11 @@ pub async fn apply_chunk(cx: &Context, body: Vec<u8>) -> SyncResult<Vec<u8>> {
         }
     }
     quota::check_rows(cx, &schema, session.staged_bytes.unsigned_abs() + body.len() as u64).await?;
-    let pieces = if body.len() <= staging::PIECE { vec![body] } else { cut(&chunk) };
+    let bodies = if body.len() <= staging::PIECE { vec![body] } else { cut(&chunk) };
+    // The ids of all of it are beside the first piece, and none beside the others.
+    let mut ids = RowIds::of(&chunk);
+    let with_ids = |body| Piece { body, summary: Some(std::mem::take(&mut ids).pack()) };
+    let pieces: Vec<Piece> = bodies.into_iter().map(with_ids).collect();
     staging::stage(cx, &session, PieceKind::Rows, pieces).await?;
     Ok(NULL.to_vec())
 }

@@ -21,6 +21,7 @@ pub mod media;
 mod meta;
 mod quota;
 mod reply;
+mod row_ids;
 mod sanity;
 mod shapes;
 mod spool;

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Running};
 use super::error::{SyncError, SyncResult};
+use super::row_ids::RowIds;
 use anki::model::GraveKind;
 use anki::wire::changes::Changes;
 use anki::wire::chunk::Chunk;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use store::collection::Collection;
 use store::repeat::repeat;
 use store::user_db::sessions::Session;
-use store::user_db::staging::PieceKind;
+use store::user_db::staging::{Gist, PieceKind};
 use store::user_db::{Counts as Rows, Current};
 
 pub async fn sanity_check(cx: &Context, body: &[u8]) -> SyncResult<Vec<u8>> {
@@ -103,18 +104,14 @@ impl Staged {
         let mut staged = Self::default();
         let mut from = 0;
         loop {
-            let pieces = cx.app.user.staged(session, from).await?;
+            let pieces = cx.app.user.staged_gists(session, from).await?;
             if pieces.is_empty() {
                 break;
             }
             from += pieces.len() as i32;
-            staged = tokio::task::spawn_blocking(move || {
-                for (kind, piece) in pieces {
-                    staged.add(kind, &piece)?;
-                }
-                Ok::<_, SyncError>(staged)
-            })
-            .await??;
+            let is_large = pieces.iter().any(|(_, gist)| matches!(gist, Gist::Body(body) if body.len() > 64 << 10));
+            let add = move || pieces.into_iter().try_for_each(|(kind, gist)| staged.add(kind, gist)).map(|()| staged);
+            staged = if is_large { tokio::task::spawn_blocking(add).await? } else { add() }?;
         }
         if from != session.pieces {
             return Err(cx.not_running().await);
@@ -122,7 +119,16 @@ impl Staged {
         Ok(staged)
     }
 
-    fn add(&mut self, kind: PieceKind, piece: &[u8]) -> SyncResult<()> {
+    fn add(&mut self, kind: PieceKind, gist: Gist) -> SyncResult<()> {
+        let piece = match gist {
+            Gist::Body(piece) => piece,
+            Gist::Summary(ids) => {
+                let ids = RowIds::unpack(&ids).ok_or_else(|| SyncError::internal("unreadable ids beside a staged piece"))?;
+                self.rows(&ids);
+                return Ok(());
+            }
+        };
+        let piece = piece.as_slice();
         let unreadable = |e: anki::wire::WireError| SyncError::internal(format!("staged piece: {e}"));
         match kind {
             PieceKind::Graves => {
@@ -142,13 +148,17 @@ impl Staged {
                 self.presets.extend(changes.presets.iter().map(|o| (o.id, true)));
             }
             PieceKind::Rows => {
-                let chunk = Chunk::parse(piece).map_err(unreadable)?;
-                self.notes.extend(chunk.notes.iter().map(|row| (row.id, true)));
-                self.cards.extend(chunk.cards.iter().map(|row| (row.id, true)));
-                self.reviews.extend(chunk.reviews.iter().map(|row| (row.id, true)));
+                // A version before has staged it.
+                self.rows(&RowIds::of(&Chunk::parse(piece).map_err(unreadable)?));
             }
         }
         Ok(())
+    }
+
+    fn rows(&mut self, ids: &RowIds) {
+        self.notes.extend(ids.notes.iter().map(|id| (*id, true)));
+        self.cards.extend(ids.cards.iter().map(|id| (*id, true)));
+        self.reviews.extend(ids.reviews.iter().map(|id| (*id, true)));
     }
 
     async fn difference(&self, stored: Collection<'_>) -> SyncResult<Difference> {

@@ -5,7 +5,8 @@ use crate::migrations::Step;
 /// A program that knows this many steps works with all of them: see docs/upgrading.md. Raised when a step takes something away.
 pub(super) const OLDEST: usize = 1;
 
-pub(super) const STEPS: &[Step] = &[Step { sql: FIRST }, Step { sql: API_ANSWERS }, Step { sql: MEDIA_UNNAMED }];
+pub(super) const STEPS: &[Step] =
+    &[Step { sql: FIRST }, Step { sql: API_ANSWERS }, Step { sql: MEDIA_UNNAMED }, Step { sql: STAGED_SUMMARY }];
 
 /// The shared tables whose rows belong to an account.
 pub const ACCOUNT_TABLES: [&str; 9] =
@@ -128,4 +129,11 @@ CREATE TABLE IF NOT EXISTS {s}.media_unnamed (
     since BIGINT NOT NULL,
     PRIMARY KEY (account, content_key)
 );
+";
+
+/// What the sanity check needs of a staged piece; NULL where a version before staged it. What lives for a second is not worth packing.
+const STAGED_SUMMARY: &str = "
+ALTER TABLE {s}.sync_staged ADD COLUMN IF NOT EXISTS summary BLOB_T;
+ALTER TABLE {s}.sync_staged ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE {s}.sync_staged ALTER COLUMN summary SET STORAGE EXTERNAL;
 ";

@@ -119,7 +119,9 @@ pub(super) struct Ddl {
 /// The statements of a script, in MySQL's words. `text_collation` compares bytes and does not pad with blanks.
 pub(super) fn script(sql: &str, shared: &str, text_collation: &str) -> Vec<Ddl> {
     let text_type = format!("LONGTEXT CHARACTER SET utf8mb4 COLLATE {text_collation}");
-    let statements = sql.split(';').map(str::trim).filter(|statement| !statement.is_empty());
+    // PostgreSQL alone packs long values, unless it is told not to.
+    let concerns_us = |statement: &&str| !statement.is_empty() && !statement.ends_with("SET STORAGE EXTERNAL");
+    let statements = sql.split(';').map(str::trim).filter(concerns_us);
     let words = |statement: &str| {
         let statement = statement.replace("KEY_T", KEY_TYPE).replace("TEXT_T", &text_type).replace("BLOB_T", "LONGBLOB");
         statement.replace("CREATE UNLOGGED TABLE", "CREATE TABLE").replace("{s}", shared)
