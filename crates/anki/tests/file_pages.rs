@@ -170,23 +170,27 @@ fn long_rows() {
 }
 
 #[test]
-fn rows_out_of_order_are_refused() {
+fn rows_out_of_order_are_taken_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let mut writer = FileWriter::create(&path, Schema::V18, &STAMPS).unwrap();
-    for (id, is_taken) in [(-3, true), (5, true), (5, false), (4, false), (6, true)] {
-        assert_eq!(writer.add_note(&note(id, String::new())).is_ok(), is_taken, "note {id}");
-        assert_eq!(writer.add_card(&Card { id, ..Card::default() }).is_ok(), is_taken, "card {id}");
+    for (id, is_taken) in [(-3, true), (5, true), (5, false), (4, true), (6, true), (-3, false)] {
+        assert_eq!(writer.add_note(&note(id, "x".repeat(5_000))).is_ok(), is_taken, "note {id}");
+        assert_eq!(writer.add_card(&Card { id, original_deck_id: id, ..Card::default() }).is_ok(), is_taken, "card {id}");
         assert_eq!(writer.add_review(&Review { id, ..Review::default() }).is_ok(), is_taken, "review {id}");
     }
-    assert!(writer.put_graves(&[]).is_ok(), "nothing");
     assert!(writer.put_decks(&[anki::schema11::stock::default_deck()]).is_err(), "objects come first");
     writer.finish().unwrap();
     let sqlite = open(&path);
     assert_eq!(all(&sqlite, "PRAGMA integrity_check"), [[Value::Text("ok".into())]]);
     for table in ["notes", "cards", "revlog"] {
-        assert_eq!(all(&sqlite, &format!("SELECT id FROM {table} ORDER BY id")), [-3, 5, 6].map(|id| vec![Value::Integer(id)]), "{table}");
+        assert_eq!(
+            all(&sqlite, &format!("SELECT id FROM {table} ORDER BY id")),
+            [-3, 4, 5, 6].map(|id| vec![Value::Integer(id)]),
+            "{table}"
+        );
     }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the file");
 }
 
 fn odd_number() -> impl Strategy<Value = i64> {

@@ -104,6 +104,21 @@ impl LargeTables {
         Ok(tables)
     }
 
+    /// Whether a note with this id is behind all that were added.
+    pub(super) fn takes_note(&self, id: i64) -> bool {
+        self.notes.takes(id)
+    }
+
+    /// The same for a card.
+    pub(super) fn takes_card(&self, id: i64) -> bool {
+        self.cards.takes(id)
+    }
+
+    /// The same for a review.
+    pub(super) fn takes_review(&self, id: i64) -> bool {
+        self.reviews.takes(id)
+    }
+
     pub(super) fn add_note(&mut self, note: &Note) -> Result<(), FileError> {
         let id = note.id;
         // The column of the sort text has the affinity of integers, so SQLite keeps what looks like a number as one.

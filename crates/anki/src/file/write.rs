@@ -22,8 +22,9 @@ use crate::{
 
 /// Makes a collection file that every client of its schema accepts.
 ///
-/// First come the objects, in any order and number of calls. Then come notes, cards and reviews, those of one table in the order of their
-/// ids: SQLite makes the file and writes what is small, the pages of the large tables are written by [`super::bulk`]. Clients expect deck 1,
+/// First come the objects, in any order and number of calls. Then come notes, cards and reviews, those of one table best in the order of
+/// their ids: SQLite makes the file and writes what is small, the pages of the large tables are written by [`super::bulk`]. From the first
+/// row on that comes too late for that, rows are left to SQLite, which takes several times as long. Clients expect deck 1,
 /// preset 1 and a notetype in a collection, see [`crate::schema11::stock`].
 ///
 /// Numbers of cards and reviews that clients cannot read are brought into the ranges of their types: an ease beyond 65535
@@ -41,11 +42,13 @@ pub struct FileWriter {
     notetype_names: HashSet<String>,
 }
 
-/// What is being written. SQLite has the file open only in the first part.
+/// What is being written. SQLite does not have the file open while pages are written to it.
 #[derive(Debug)]
 enum Part {
     Objects(Connection),
     Rows(Box<LargeTables>),
+    /// A row came that was not behind the others.
+    LateRows(Connection),
     /// After a failure between the two.
     Broken,
 }
@@ -209,15 +212,36 @@ impl FileWriter {
     /// Adds a note. Sort text and checksum are taken from it.
     ///
     /// # Errors
-    /// On a failure to write, and for an id that is not above those of all notes before.
+    /// On a failure to write, also of an id that is there already.
     pub fn add_note(&mut self, note: &Note) -> Result<(), FileError> {
-        self.rows()?.add_note(note)
+        if let Part::Rows(rows) = self.rows()?
+            && rows.takes_note(note.id)
+        {
+            return rows.add_note(note);
+        }
+        // The column of the sort text has the affinity of integers, so that SQLite stores numbers as numbers.
+        self.insert_late(
+            "INSERT INTO notes (id, guid, mid, mod, usn, tags, flds, sfld, csum, flags, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                note.id,
+                note.guid,
+                note.notetype_id,
+                note.mtime,
+                note.usn,
+                note.tags,
+                note.fields,
+                note.sort_field,
+                note.checksum,
+                note.flags,
+                note.data
+            ],
+        )
     }
 
     /// Adds a card, its numbers brought into the ranges that clients read.
     ///
     /// # Errors
-    /// On a failure to write, and for an id that is not above those of all cards before.
+    /// On a failure to write, also of an id that is there already.
     pub fn add_card(&mut self, card: &Card) -> Result<(), FileError> {
         let readable = Card {
             ord: card.ord.clamp(0, U16),
@@ -234,15 +258,43 @@ impl FileWriter {
             data: String::new(),
             ..*card
         };
-        self.rows()?.add_card(&readable, &card.data)
+        if let Part::Rows(rows) = self.rows()?
+            && rows.takes_card(card.id)
+        {
+            return rows.add_card(&readable, &card.data);
+        }
+        self.insert_late(
+            "INSERT INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses, left, odue, odid, flags, data) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                readable.id,
+                readable.note_id,
+                readable.deck_id,
+                readable.ord,
+                readable.mtime,
+                readable.usn,
+                readable.kind,
+                readable.queue,
+                readable.due,
+                readable.interval,
+                readable.factor,
+                readable.reps,
+                readable.lapses,
+                readable.left,
+                readable.original_due,
+                readable.original_deck_id,
+                readable.flags,
+                card.data
+            ],
+        )
     }
 
     /// Adds a review, its numbers brought into the ranges that clients read.
     ///
     /// # Errors
-    /// On a failure to write, and for an id that is not above those of all reviews before.
+    /// On a failure to write, also of an id that is there already.
     pub fn add_review(&mut self, review: &Review) -> Result<(), FileError> {
-        self.rows()?.add_review(&Review {
+        let readable = Review {
             ease: review.ease.clamp(0, U8),
             interval: int32(review.interval),
             last_interval: int32(review.last_interval),
@@ -250,7 +302,26 @@ impl FileWriter {
             time: review.time.clamp(0, U32),
             kind: if (0..=LAST_REVIEW_KIND).contains(&review.kind) { review.kind } else { 0 },
             ..*review
-        })
+        };
+        if let Part::Rows(rows) = self.rows()?
+            && rows.takes_review(review.id)
+        {
+            return rows.add_review(&readable);
+        }
+        self.insert_late(
+            "INSERT INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                readable.id,
+                readable.card_id,
+                readable.usn,
+                readable.ease,
+                readable.interval,
+                readable.last_interval,
+                readable.factor,
+                readable.time,
+                readable.kind
+            ],
+        )
     }
 
     /// Writes indexes and the `col` row, and closes the file.
@@ -259,9 +330,7 @@ impl FileWriter {
     /// On a failure to write. The file is of no use then.
     pub fn finish(mut self) -> Result<(), FileError> {
         self.rows()?;
-        if let Part::Rows(rows) = self.part {
-            rows.finish()?;
-        }
+        let sqlite = self.part.into_sqlite(&self.path)?;
         let (version, columns) = match self.schema {
             Schema::V11 => {
                 let Columns { conf, models, decks, dconf, tags } = self.columns;
@@ -271,7 +340,6 @@ impl FileWriter {
         };
         let [conf, models, decks, dconf, tags] = columns;
         let Stamps { created, modified, schema_modified, usn, last_sync } = self.stamps;
-        let sqlite = connect(&self.path).map_err(FileError::Write)?;
         let finish = || {
             sqlite.execute(
                 "INSERT INTO col (id, crt, mod, scm, ver, dty, usn, ls, conf, models, decks, dconf, tags) \
@@ -308,8 +376,18 @@ impl FileWriter {
         statement.execute(values).map(drop).map_err(FileError::Write)
     }
 
-    /// The large tables; the first call ends the part of the objects.
-    fn rows(&mut self) -> Result<&mut LargeTables, FileError> {
+    /// Adds a row that is not behind the others.
+    fn insert_late(&mut self, statement: &str, values: impl rusqlite::Params) -> Result<(), FileError> {
+        if !matches!(self.part, Part::LateRows(_)) {
+            self.part = Part::LateRows(mem::replace(&mut self.part, Part::Broken).into_sqlite(&self.path)?);
+        }
+        let Part::LateRows(sqlite) = &self.part else { return Err(broken()) };
+        let mut statement = sqlite.prepare_cached(statement).map_err(FileError::Write)?;
+        statement.execute(values).map(drop).map_err(FileError::Write)
+    }
+
+    /// The part of the rows; the first call ends that of the objects.
+    fn rows(&mut self) -> Result<&mut Part, FileError> {
         if let Part::Objects(_) = self.part
             && let Part::Objects(sqlite) = mem::replace(&mut self.part, Part::Broken)
         {
@@ -322,11 +400,26 @@ impl FileWriter {
             sqlite.close().map_err(|(_, error)| FileError::Write(error))?;
             self.part = Part::Rows(Box::new(LargeTables::begin(&self.path, &roots)?));
         }
-        match &mut self.part {
-            Part::Rows(rows) => Ok(rows),
-            _ => Err(FileError::Io(io::Error::other("the file could not be written before"))),
+        Ok(&mut self.part)
+    }
+}
+
+impl Part {
+    /// Ends the writing of pages, and has SQLite open the file.
+    fn into_sqlite(self, path: &Path) -> Result<Connection, FileError> {
+        match self {
+            Self::Rows(rows) => {
+                rows.finish()?;
+                connect(path).map_err(FileError::Write)
+            }
+            Self::Objects(sqlite) | Self::LateRows(sqlite) => Ok(sqlite),
+            Self::Broken => Err(broken()),
         }
     }
+}
+
+fn broken() -> FileError {
+    FileError::Io(io::Error::other("the file could not be written before"))
 }
 
 const U8: i64 = u8::MAX as i64;

@@ -131,7 +131,11 @@ const MENDED: &[(&str, &str, Notice)] = &[
     ("UPDATE {s}.media_state SET usn = 1", "up to usn 1, but", Nothing),
     ("UPDATE {s}.media SET usn = 2 WHERE name = 'a.jpg'", "media b.jpg: it has the usn of another file", Nothing),
     ("UPDATE {s}.media SET usn = 0 WHERE name = 'b.jpg'", "media b.jpg: its usn is not above 0", Nothing),
-    ("INSERT INTO {s}.sync_staged (account, number, kind, body) VALUES ({a}, 0, 'rows', '')", ": 1 pieces of a sync that does not run", Nothing),
+    (
+        "INSERT INTO {s}.sync_staged (account, number, kind, body) VALUES ({a}, 0, 'rows', '')",
+        ": 1 pieces of a sync that does not run",
+        Nothing,
+    ),
     (
         "INSERT INTO {s}.web_sessions VALUES ('x', 5, 0, 0, 0, '', '')",
         "web_sessions 5: 1 logins of an account that does not exist",

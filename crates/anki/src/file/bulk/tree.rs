@@ -42,9 +42,14 @@ impl Tree {
         Self { root, inner, leaf: Page::new(leaf), cell: Vec::new(), last: None, leaves: Vec::new() }
     }
 
+    /// Whether a row with this id can be added: it has to be above all others.
+    pub fn takes(&self, id: i64) -> bool {
+        self.last.is_none_or(|last| last < id)
+    }
+
     /// Adds a row to a table. A failure that is not the disk's leaves everything as it was.
     pub fn add_row(&mut self, pages: &mut Pages, id: i64, record: &[u8]) -> io::Result<()> {
-        if self.last.is_some_and(|last| last >= id) {
+        if !self.takes(id) {
             return Err(io::Error::other("rows have to come in the order of their ids, each once"));
         }
         if record.len() > LONGEST {
