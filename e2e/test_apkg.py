@@ -285,6 +285,30 @@ def test_ids_that_are_taken(new_device, server, tmp_path):
     assert_nothing_to_repair(device)
 
 
+def test_notes_with_the_same_guid(new_device, server, tmp_path):
+    """As they come from copied profiles. Both of a new pair are added; those that are here have one place."""
+    source = full_source(new_device, NEWEST)
+    good, package = tmp_path / "good.apkg", tmp_path / "in.apkg"
+    source.export_apkg(str(good), True, with_presets=True, legacy=True)
+    device = own_collection(new_device)
+    known = device.select("select guid from notes where flds not like '%c1::%' order by id limit 1")[0][0]
+
+    def with_twins(members):
+        path = tmp_path / "twins.anki2"
+        path.write_bytes(members["collection.anki21"])
+        with sqlite3.connect(path) as database:
+            kinds = database.execute("select mid from notes group by mid having count() > 3").fetchall()
+            ids = [id for (id,) in database.execute("select id from notes where mid = ? order by id", kinds[0])]
+            database.execute("update notes set guid = 'twin', mod = mod + id % 3 where id in (?, ?)", ids[:2])
+            database.execute("update notes set guid = ?, mod = mod + 999 where id = ?", [known, ids[2]])
+        database.close()
+        return {"collection.anki21": path.read_bytes()}
+
+    repack(good, package, with_twins)
+    merged_by_both(new_device, server, device, package, "--with-scheduling", "--with-presets")
+    assert device.select("select count() from notes where guid = 'twin'") == [[2]]
+
+
 def test_a_package_of_the_first_scheduler(new_device, server, tmp_path):
     source = full_source(new_device, NEWEST)
     good, package = tmp_path / "good.apkg", tmp_path / "in.apkg"

@@ -13,6 +13,9 @@ use serde_json::Value;
 /// Parts of one `multi`.
 const MOST_PARTS: usize = 10_000;
 
+/// Bytes of the answers of one `multi`, after which its other parts are refused.
+const MOST_ANSWERED: usize = 64 << 20;
+
 /// The action of which one answer is enough for a request.
 const ALONE: &str = "exportPackage";
 
@@ -204,17 +207,32 @@ pub async fn run(cx: &Context<'_>, asked: Asked) -> Result<Value> {
     if parts.len() > MOST_PARTS {
         return Err(said(format!("`multi` can have at most {MOST_PARTS} actions")));
     }
-    let mut replies = Vec::with_capacity(parts.len());
+    let (mut replies, mut answered) = (Vec::with_capacity(parts.len()), 0);
     for part in parts {
         replies.push(match envelope::asked(part.clone()) {
             Err(failed) => envelope::reply(envelope::VERSION, Err(failed)),
+            Ok(part) if answered > MOST_ANSWERED => {
+                envelope::reply(part.version, Err(said("the answers of this `multi` are too large: ask for the rest in another request")))
+            }
             Ok(part) => {
                 let version = part.version;
-                envelope::reply(version, run_part(cx, asked.key.as_deref(), part).await)
+                let answer = run_part(cx, asked.key.as_deref(), part).await;
+                answered += answer.as_ref().map_or(0, size);
+                envelope::reply(version, answer)
             }
         });
     }
     Ok(Value::Array(replies))
+}
+
+/// About how many bytes an answer has.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(object) => object.iter().map(|(key, value)| key.len() + size(value)).sum(),
+        _ => 8,
+    }
 }
 
 /// A part needs no key of its own. If it has one, it must be that of the whole.

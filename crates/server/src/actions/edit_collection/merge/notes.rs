@@ -86,9 +86,8 @@ impl Notes {
                     self.make_ready(&mut note, sort_field, media, edit);
                     updated.insert(note.id, note);
                 }
+                // Another note of the package with the same guid is added as well, as in clients: it may say something else.
                 None => {
-                    let here = Here { id: note.id, modified: note.mtime, notetype };
-                    self.here.insert(note.guid.clone(), here);
                     self.make_ready(&mut note, sort_field, media, edit);
                     new.push(note);
                 }
@@ -105,11 +104,6 @@ impl Notes {
         let free = free_ids(&ids, FreeId::Notes, &mut self.given, edit).await?;
         for (note, id) in new.iter_mut().zip(free) {
             self.ids.insert(note.id, Place { id, is_old: false });
-            if note.id != id
-                && let Some(here) = self.here.get_mut(&note.guid)
-            {
-                here.id = id;
-            }
             note.id = id;
         }
         new.extend(updated.into_values());
