@@ -207,6 +207,9 @@ fn odd_text() -> impl Strategy<Value = String> {
         "\\PC{0,20}",
         Just("\u{0}1".to_owned()),
         Just("1\u{0}".to_owned()),
+        Just("1 \u{0}x".to_owned()),
+        Just("-1.5\u{0}\u{e4}".to_owned()),
+        "[0-9.e -]{0,4}\u{0}\\PC{0,4}",
         Just("9223372036854775807".to_owned()),
         Just("9223372036854775808".to_owned()),
         Just("-9223372036854775808".to_owned()),
@@ -248,4 +251,22 @@ proptest! {
         }
         assert_same(&write(folder.path(), if v18 { Schema::V18 } else { Schema::V11 }, &notes, &cards, &reviews));
     }
+}
+
+/// Whoever goes on in spite of an error gets no file in which an index lacks a row.
+#[test]
+fn a_failure_is_final() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("file-keys");
+    std::fs::write(&in_the_way, "").unwrap();
+    let mut writer = FileWriter::create(&folder.path().join("file"), Schema::V18, &STAMPS).unwrap();
+    let mut failed = 0;
+    for id in 0..300_000 {
+        if writer.add_review(&Review { id, card_id: id % 7, ..Review::default() }).is_err() {
+            failed += 1;
+            let _ = std::fs::remove_file(&in_the_way);
+        }
+    }
+    assert!(failed > 1, "{failed}");
+    assert!(writer.finish().is_err());
 }

@@ -246,8 +246,10 @@ struct Numbers(Option<Connection>);
 
 impl Numbers {
     fn look_up(&mut self, text: &str) -> rusqlite::Result<Option<Value>> {
-        // Digits, and what can be between and around them. SQLite takes what ends with a NUL for a number as well.
-        if text.is_empty() || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b' ' | 9..=13 | 0)) {
+        // Digits, and what can be between and around them. SQLite does not look behind a NUL.
+        let looked_at = text.split('\0').next().unwrap_or_default();
+        let of_number = |byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b' ' | 9..=13);
+        if looked_at.is_empty() || !looked_at.bytes().all(of_number) {
             return Ok(None);
         }
         let sqlite = match &mut self.0 {

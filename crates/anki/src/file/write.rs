@@ -217,7 +217,8 @@ impl FileWriter {
         if let Part::Rows(rows) = self.rows()?
             && rows.takes_note(note.id)
         {
-            return rows.add_note(note);
+            let added = rows.add_note(note);
+            return self.or_broken(added);
         }
         // The column of the sort text has the affinity of integers, so that SQLite stores numbers as numbers.
         self.insert_late(
@@ -261,7 +262,8 @@ impl FileWriter {
         if let Part::Rows(rows) = self.rows()?
             && rows.takes_card(card.id)
         {
-            return rows.add_card(&readable, &card.data);
+            let added = rows.add_card(&readable, &card.data);
+            return self.or_broken(added);
         }
         self.insert_late(
             "INSERT INTO cards (id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses, left, odue, odid, flags, data) \
@@ -306,7 +308,8 @@ impl FileWriter {
         if let Part::Rows(rows) = self.rows()?
             && rows.takes_review(review.id)
         {
-            return rows.add_review(&readable);
+            let added = rows.add_review(&readable);
+            return self.or_broken(added);
         }
         self.insert_late(
             "INSERT INTO revlog (id, cid, usn, ease, ivl, lastIvl, factor, time, type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -401,6 +404,14 @@ impl FileWriter {
             self.part = Part::Rows(Box::new(LargeTables::begin(&self.path, &roots)?));
         }
         Ok(&mut self.part)
+    }
+
+    /// A row that was added by half makes the whole file useless, whoever goes on in spite of the error.
+    fn or_broken(&mut self, added: Result<(), FileError>) -> Result<(), FileError> {
+        if added.is_err() {
+            self.part = Part::Broken;
+        }
+        added
     }
 }
 

@@ -26,7 +26,11 @@ impl Pages {
     /// Goes on behind the last page of `file`, which nobody else has open.
     pub fn behind(mut file: File) -> io::Result<Self> {
         let size = file.seek(SeekFrom::End(0))?;
-        let next = u32::try_from(size / SIZE as u64).map_err(io::Error::other)? + 1;
+        let mut next = u32::try_from(size / SIZE as u64).map_err(io::Error::other)? + 1;
+        if next == LOCK_PAGE {
+            file.write_all(&[0; SIZE])?;
+            next += 1;
+        }
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), next })
     }
 
@@ -183,6 +187,9 @@ mod tests {
         file.seek(SeekFrom::Start(u64::from(LOCK_PAGE - 2) * SIZE as u64)).unwrap();
         io::Read::read_exact(&mut file, &mut written).unwrap();
         assert_eq!(written, [[1; SIZE], [0; SIZE], [2; SIZE]].concat());
+        file.set_len(u64::from(LOCK_PAGE - 1) * SIZE as u64).unwrap();
+        assert_eq!(Pages::behind(file.try_clone().unwrap()).unwrap().next(), LOCK_PAGE + 1);
+        assert_eq!(file.metadata().unwrap().len(), u64::from(LOCK_PAGE) * SIZE as u64);
         assert_eq!(u64::from(LOCK_PAGE - 1) * SIZE as u64, u64::from(LOCK_BYTE), "the byte is the first of that page");
     }
 }
