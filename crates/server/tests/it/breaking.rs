@@ -152,7 +152,7 @@ async fn an_upload_is_whole_or_not_at_all() {
     let states: Vec<_> = left.iter().map(|g| g.state).filter(|state| *state != GenerationState::Kept).collect();
     assert_eq!(states, [GenerationState::Current]);
     assert_eq!(server.schemas().await.len(), left.len());
-    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.until_no_temporary_file_is_left().await;
     let (stamps, _) = read(&a.raw("sync/download", b"{}").await.1);
     assert_eq!(stamps.modified, NOW + current as i64);
     Arc::into_inner(server).unwrap().end().await;

@@ -81,7 +81,7 @@ async fn the_parts_of_a_form_come_in_any_order_packed_or_not() {
     let (_, _, body) = a.send(form("/sync/upload", &[("data", &packed), ("c", b"1"), key])).await;
     assert_eq!(body, b"OK");
     assert_eq!(a.meta().await["mod"], NOW - 4);
-    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0, "temporary files are gone");
+    server.until_no_temporary_file_is_left().await;
     server.end().await;
 }
 
@@ -170,7 +170,7 @@ async fn bodies_come_in_pieces_and_answers_are_one_frame() {
     *request.body_mut() = Body::from_stream(futures_util::stream::iter(broken));
     assert_eq!(a.send(request).await.0, 400);
     assert_eq!(a.meta().await["mod"], NOW - 5);
-    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.until_no_temporary_file_is_left().await;
     server.end().await;
 }
 

@@ -90,7 +90,7 @@ async fn an_upload_that_is_too_large_is_explained() {
         assert!(answer.contains("limit of 1 MiB"), "{framing}: {answer}");
         assert_eq!((a.meta().await["mod"].as_i64(), a.notes().await.len()), (Some(NOW - 5), 2));
     }
-    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.until_no_temporary_file_is_left().await;
     server.end().await;
 }
 
@@ -144,7 +144,7 @@ async fn what_an_unknown_sender_sends_is_not_unpacked() {
     a.json("sync/finish", json!({})).await;
     assert_eq!(a.notes().await.len(), 5000);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(std::fs::read_dir(&server.app.temporary).unwrap().count(), 0);
+    server.until_no_temporary_file_is_left().await;
     server.end().await;
 }
 

@@ -166,6 +166,17 @@ impl TestServer {
         }
     }
 
+    /// A body that breaks off is answered while a thread may still hold its file.
+    pub async fn until_no_temporary_file_is_left(&self) {
+        for _ in 0..200 {
+            if std::fs::read_dir(&self.app.temporary).unwrap().next().is_none() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("temporary files are left: {:?}", std::fs::read_dir(&self.app.temporary).unwrap().collect::<Vec<_>>());
+    }
+
     /// Waits until somebody waits for a lock in the user database.
     pub async fn until_a_lock_is_awaited(&self, admin: &Admin) {
         while !admin.is_lock_awaited(&self.user_database).await {
