@@ -19,15 +19,15 @@ const LAST_MOMENT: i64 = 1 << 53;
 /// Leaves room for a hundred million syncs.
 const LAST_USN: Usn = 2_000_000_000;
 
-/// Clocks of processes that serve the same collection may differ by this much.
-const CLOCKS_DIFFER_MS: i64 = 1_000;
+/// Clients refuse to sync when their clock and the server's differ by more than this.
+const CLOCKS_DIFFER_MS: i64 = 300_000;
 
 impl Stamps {
-    /// The `modified` of a change that is made at `now_ms`: later than the one before, even when a process whose clock is a little ahead
-    /// made that.
+    /// The `modified` of a change that is made at `now_ms`: later than the one before, also when that came from a device whose clock is
+    /// ahead. A stamp that went back could meet an old value again, and devices with the later one would take their config for the newer.
     ///
-    /// A stamp from the future is not carried on. It comes from a client whose clock was ahead, and would make every device the older
-    /// side, whose config is replaced at each sync, until that time has come.
+    /// A stamp that no clock can have given is not carried on, though: until its time has come, every device would be the older side,
+    /// whose config is replaced at each sync.
     pub fn modified_at(&self, now_ms: i64) -> i64 {
         if self.modified > now_ms.saturating_add(CLOCKS_DIFFER_MS) { now_ms } else { now_ms.max(self.modified + 1) }
     }
